@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Bringing servers up and down. What a server was started with stands in run/NAME.settings
+# ("PROFILE REBALANCE_DELAY_MS"), so that `up` sees whether it must be restarted and `start` can start it as it was.
+
+settings_file() { echo "$SANDBOX_STATE/run/$1.settings"; }
+
+settings_of() { cat "$(settings_file "$1")" 2>/dev/null || echo 'default default'; }
+
+# The delay concerns Kafka alone: another value must not restart the others.
+settings_for() {
+  if [[ $1 == kafka ]]; then echo "$2 $3"; else echo "$2 default"; fi
+}
+
+ready_deadline_s() {
+  case $1 in
+    kafka) echo 60 ;;
+    cassandra) echo 120 ;;
+    postgres) echo 60 ;;
+  esac
+}
+
+await_server() { wait_ready "$1" "$(ready_deadline_s "$1")" "${1}_answers"; }
+
+# need_jars NAME...: fetches what is missing for the named servers that are not running.
+need_jars() {
+  local name todo=()
+  for name in "$@"; do
+    [[ $name == postgres ]] || server_pid "$name" >/dev/null || todo+=("$name")
+  done
+  jars_fetch "${todo[@]}"
+}
+
+refuse_taken_ports() {
+  local port
+  for port in $(ports_of "$1"); do
+    if port_is_taken "$port"; then
+      warn "$1: port $port is taken by a process that is not of this sandbox ($SANDBOX_STATE)."
+      return 1
+    fi
+  done
+}
+
+# launch NAME PROFILE REBALANCE_DELAY_MS: starts a server that is down and waits until it answers.
+launch() {
+  local begun
+  refuse_taken_ports "$1" || return 1
+  if [[ $1 != postgres ]]; then archive_train "$1" || return 1; fi
+  begun=$(now_ms)
+  echo "$2 $3" >"$(settings_file "$1")"
+  "${1}_start" "$2" "$3" || return 1
+  await_server "$1" || return 1
+  say "$1 up in $(seconds_since "$begun") s: port $(port_of "$1"), pid $(server_pid "$1")"
+}
+
+# bring_up NAME PROFILE REBALANCE_DELAY_MS, whatever state the server is in.
+bring_up() {
+  local name=$1 want="$2 $3"
+  if server_pid "$name" >/dev/null; then
+    if [[ $(settings_of "$name") == "$want" ]]; then
+      if is_frozen "$name"; then thaw_server "$name"; fi
+      await_server "$name" || return 1
+      say "$name already up: port $(port_of "$name"), pid $(server_pid "$name")"
+      return 0
+    fi
+    say "$name runs with settings '$(settings_of "$name")'; restarting it with '$want'"
+    stop_server "$name"
+  fi
+  launch "$name" "$2" "$3"
+}
+
+# in_parallel FUNCTION NAME... runs one function a server at once; fails when any failed.
+in_parallel() {
+  local function=$1 name pids=() pid rc=0
+  shift
+  for name in "$@"; do
+    "$function" "$name" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || rc=1; done
+  return "$rc"
+}
+
+status_line() {
+  local name=$1 pid state=down
+  if ! pid=$(server_pid "$name"); then
+    printf '%-9s down    pid=-      port=%-5s rss=-      log=%s\n' "$name" "$(port_of "$name")" "$(log_file "$name")"
+    return 1
+  fi
+  state=up
+  if is_frozen "$name"; then state=frozen; elif ! "${name}_answers"; then state=silent; fi
+  printf '%-9s %-7s pid=%-6s port=%-5s rss=%-6s log=%s\n' "$name" "$state" "$pid" "$(port_of "$name")" \
+    "$(server_rss_mb "$name")M" "$(log_file "$name")"
+  [[ $state == up ]]
+}
