@@ -1,0 +1,140 @@
+#include "app/check.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/wiring.hpp"
+#include "kafka/admin.hpp"
+#include "map/mapper.hpp"
+#include "sinks/cassandra/inspect.hpp"
+#include "sinks/postgres/inspect.hpp"
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto server_wait = 15s;
+
+class Report {
+public:
+    void problem(std::string_view part, const Error& error) {
+        ++problems_;
+        std::printf("problem  %.*s: %s\n", static_cast<int>(part.size()), part.data(),
+                    error.message().c_str());
+    }
+    static void note(std::string_view part, const std::string& text) {
+        std::printf("ok       %.*s: %s\n", static_cast<int>(part.size()), part.data(),
+                    text.c_str());
+    }
+    [[nodiscard]] int finish() const {
+        if (problems_ == 0) {
+            std::printf("everything that run needs is there\n");
+            return 0;
+        }
+        std::printf("%zu problem%s\n", problems_, problems_ == 1 ? "" : "s");
+        return 3;
+    }
+
+private:
+    std::size_t problems_ = 0;
+};
+
+void check_kafka(const Config& config, Report& report) {
+    const Deadline deadline = Deadline::in(server_wait);
+    auto admin = kafka::Admin::open(client_options(config.kafka), make_logger("kafka"));
+    if (!admin) {
+        report.problem("kafka", admin.error());
+        return;
+    }
+    std::vector<std::string> topics;
+    std::vector<const RouteConfig*> routes;
+    for (const auto& route : config.routes) {
+        for (const auto& topic : route.topics) {
+            topics.push_back(topic);
+            routes.push_back(&route);
+        }
+    }
+    const auto described = admin->describe(topics, deadline);
+    if (!described) {
+        report.problem("kafka", described.error());
+        return;
+    }
+    for (std::size_t i = 0; i < described->size(); ++i) {
+        const auto& topic = (*described)[i];
+        if (topic.error) {
+            Error error = *topic.error;
+            if (routes[i]->place.line > 0) {
+                error.where = routes[i]->place.to_string();
+            }
+            report.problem("kafka", error);
+        } else {
+            Report::note("kafka", "topic " + topic.name + ", " +
+                                      std::to_string(topic.partitions) + " partitions");
+        }
+    }
+}
+
+// Where in the file a finding about a target belongs: the column's line if it has one.
+std::string place_of(const TargetConfig& target, const std::string& column) {
+    const auto at = std::ranges::find(target.target.columns, column, &ColumnSource::column);
+    if (at != target.target.columns.end()) {
+        const auto index = static_cast<std::size_t>(at - target.target.columns.begin());
+        if (index < target.column_places.size() && target.column_places[index].line > 0) {
+            return target.column_places[index].to_string();
+        }
+    }
+    return target.place.line > 0 ? target.place.to_string() : std::string{};
+}
+
+// Both databases' inspections have the same shape.
+template <class Inspection>
+void report_inspection(const Config& config, std::string_view lane,
+                       const std::vector<std::size_t>& places, Result<Inspection> inspection,
+                       Report& report) {
+    if (!inspection) {
+        report.problem(lane, inspection.error());
+        return;
+    }
+    for (const auto& problem : inspection->problems) {
+        report.problem(lane, problem);
+    }
+    for (const auto& problem : inspection->target_problems) {
+        const RouteConfig& route = config.routes[places[problem.route]];
+        const auto& targets = lane == postgres_lane ? route.postgres : route.cassandra;
+        Error error = problem.error;
+        error.where = place_of(targets[problem.target], problem.error.where);
+        report.problem(lane, error);
+    }
+    for (const auto& note : inspection->notes) {
+        Report::note(lane, note);
+    }
+    if (inspection->problems.empty() && inspection->target_problems.empty()) {
+        Report::note(lane, "connects, and every route fits its tables");
+    }
+}
+
+}  // namespace
+
+int check_pipeline(const CheckOptions& options) {
+    const Config& config = options.config;
+    Report report;
+    check_kafka(config, report);
+    for (const auto& lane : lane_names(config)) {
+        std::vector<std::size_t> places;
+        const auto routes = routes_of(config, lane, &places);
+        const Deadline deadline = Deadline::in(server_wait);
+        if (lane == postgres_lane) {
+            report_inspection(config, lane, places,
+                              postgres::inspect(postgres_options(config), routes, deadline),
+                              report);
+        } else {
+            report_inspection(config, lane, places,
+                              cassandra::inspect(cassandra_options(config), routes, deadline),
+                              report);
+        }
+    }
+    return report.finish();
+}
+
+}  // namespace sluice

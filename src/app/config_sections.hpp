@@ -1,0 +1,47 @@
+// How the parts of a configuration are read; inside app only. Flags are read by these too: they
+// become the tree that a file with the same meaning would give.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/config.hpp"
+#include "app/yaml_reader.hpp"
+
+namespace sluice {
+
+// The whole. `root` may come from a file or from flags (then its place has line 0, and hints
+// name flags).
+ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks);
+
+// Only the section `kafka` of such a tree, for commands that need no database.
+tl::expected<KafkaConfig, std::vector<Error>> read_kafka_alone(const YamlNode& root,
+                                                               const ConfigChecks& checks);
+
+KafkaConfig read_kafka(const YamlMap& map, const ConfigChecks& checks);
+PostgresConfig read_postgres(const YamlMap& map);
+CassandraConfig read_cassandra(const YamlMap& map);
+std::vector<RouteConfig> read_routes(const YamlReader& list);
+
+// Hosts with their ports, from a list or one text with commas; bad ones are reported and left out.
+std::vector<std::string> read_addresses(const YamlReader& reader, int port_default);
+
+// "'kafka.brokers' is missing", with what to write in a file or which flag to give.
+void report_missing(const YamlReader& section, std::string_view name, std::string_view example,
+                    std::string_view flag);
+
+// [A-Za-z0-9._-], as Kafka's own names; says what is wrong.
+std::optional<std::string> refused_name(std::string_view name, std::size_t bytes_max);
+
+// PostgreSQL cuts longer names off in silence, so that two could become one.
+inline constexpr std::size_t postgres_name_bytes_max = 63;
+// Keyspaces, tables and columns; says what is allowed.
+inline constexpr std::size_t cassandra_name_bytes_max = 48;
+std::optional<std::string> refused_cassandra_name(std::string_view name);
+
+// Whether a librdkafka property holds a secret.
+bool is_secret_property(std::string_view name);
+
+}  // namespace sluice

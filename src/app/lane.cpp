@@ -1,0 +1,270 @@
+#include "app/lane.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "app/lane_worker.hpp"
+#include "base/check.hpp"
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t poll_records_max = 2000;
+constexpr auto poll_wait = 10ms;
+constexpr auto room_wait = 20ms;
+constexpr auto publish_every = 100ms;
+constexpr auto end_check_every = 20ms;
+constexpr auto committed_check_every = 500ms;
+constexpr auto leave_wait = 3s;
+
+}  // namespace
+
+Lane::Lane(LaneOptions options, std::unique_ptr<Destination> destination, Logger log)
+    : options_(std::move(options)), destination_(std::move(destination)), log_(std::move(log)) {
+    status_.name = options_.name;
+}
+
+Lane::~Lane() { check(!thread_.joinable(), "a lane is joined before it dies"); }
+
+void Lane::start() {
+    thread_ = std::thread([this] { Worker(*this).run(); });
+    (void)pthread_setname_np(thread_.native_handle(), ("lane-" + options_.name).substr(0, 15).c_str());
+}
+
+void Lane::stop(Deadline deadline) {
+    {
+        const std::lock_guard lock(mutex_);
+        drain_ = deadline;
+    }
+    stopping_ = true;
+}
+
+void Lane::join() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+LaneStatus Lane::status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+}
+
+void Lane::Worker::run() {
+    if (start()) {
+        {
+            const std::lock_guard lock(lane_.mutex_);
+            lane_.status_.phase = LanePhase::running;
+        }
+        stream();
+    }
+    finish();
+}
+
+void Lane::Worker::stream() {
+    while (!lane_.stopping_ && !fatal_) {
+        serve();
+        handle_events();
+        settle_assigned();
+        commit_progress(false);
+        if (next_publish_.passed()) {
+            publish();
+        }
+        if (lane_.options_.until_end && next_end_check_.passed()) {
+            next_end_check_ = Deadline::in(end_check_every);
+            if (reached_end()) {
+                return;
+            }
+        }
+        if (destination_.wait_for_room(Deadline::in(room_wait))) {
+            deliver(consumer_->poll(poll_wait, poll_records_max));
+        }
+    }
+}
+
+void Lane::Worker::serve() {
+    auto served = consumer_->serve();
+    if (served) {
+        kafka_trouble_.reset();
+        return;
+    }
+    if (served.error().action == Action::stop) {
+        fatal_ = served.error();
+        log_->error("{}", fatal_->message());
+        return;
+    }
+    if (!kafka_trouble_ || kafka_trouble_->code != served.error().code) {
+        log_->warn("kafka: {}", served.error().message());
+    }
+    kafka_trouble_ = served.error();
+}
+
+void Lane::Worker::deliver(const kafka::Poll& poll) {
+    for (const auto& record : poll.records()) {
+        if (record.partition != last_id_) {
+            last_id_ = record.partition;
+            last_partition_ = find(*record.partition);
+        }
+        if (last_partition_ != nullptr && last_partition_->phase == PartitionPhase::fetching) {
+            deliver(*last_partition_, record);
+        }
+    }
+    for (const auto& range : destination_.seal()) {
+        LanePartition* partition = find(range.partition);
+        check(partition != nullptr && partition->prefix, "sealed ranges are of our partitions");
+        partition->prefix->delivered(range.from, range.to, partition->clock.last());
+    }
+    for (const auto& end : poll.ends()) {
+        LanePartition* partition = find(end.partition);
+        if (partition != nullptr && partition->phase == PartitionPhase::fetching) {
+            partition->at_end = true;
+        }
+    }
+    for (const auto& fault : poll.faults()) {
+        stop_partition(fault.partition, fault.error);
+    }
+}
+
+void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
+    check(record.offset >= partition.position, "records come in log order");
+    // A tick for every record, also for one that is refused: whoever passes it gives the same.
+    const commit::WriteClock before = partition.clock;
+    const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
+    if (auto written = write_rows(partition, record, clock); !written) {
+        partition.clock = before;  // The record stays in front of the partition's position.
+        stop_partition(partition.id, written.error());
+        return;
+    }
+    destination_.end_record(partition.route, record);
+    partition.position = record.offset.next();
+    ++records_;
+}
+
+Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
+                                      ClockMicros clock) {
+    const Route& route = destination_.routes()[partition.route];
+    SLUICE_TRY(decoder_.decode(record, route.key_format, route.value_format, event_));
+    // All rows are mapped before the first is handed over: a record is taken whole or not at all.
+    rows_of_record_.clear();
+    for (auto& mapper : mappers_[partition.route]) {
+        SLUICE_ASSIGN(const Row row, mapper.map(event_, partition.topic_id));
+        rows_of_record_.push_back(row);
+    }
+    for (const auto& row : rows_of_record_) {
+        SLUICE_TRY(destination_.add(partition.route, record, clock, row));
+    }
+    return {};
+}
+
+// Every partition has come to the end that it had when the lane started, here or, by its commits,
+// in another process; or it is stopped.
+bool Lane::Worker::reached_end() {
+    for (const auto& topic : topics_) {
+        for (std::int32_t p = 0; p < topic.partitions; ++p) {
+            const Offset end = topic.ends[static_cast<std::size_t>(p)];
+            const LanePartition* ours = find({topic.name, PartitionId{p}});
+            if (ours == nullptr || ours->phase == PartitionPhase::assigned ||
+                ours->phase == PartitionPhase::acquiring) {
+                if (!elsewhere_at_end(topic, p)) {
+                    return false;
+                }
+                continue;
+            }
+            if (ours->phase != PartitionPhase::stopped && !ours->at_end && ours->position < end) {
+                return false;
+            }
+        }
+    }
+    return !destination_.busy();
+}
+
+bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, std::int32_t partition) {
+    if (next_committed_check_.passed()) {
+        next_committed_check_ = Deadline::in(committed_check_every);
+        std::vector<TopicPartition> all;
+        for (std::int32_t p = 0; p < topic.partitions; ++p) {
+            all.push_back({topic.name, PartitionId{p}});
+        }
+        if (const auto committed = consumer_->committed(all, Deadline::in(1s))) {
+            for (const auto& entry : *committed) {
+                if (entry.next) {
+                    ended_elsewhere_[entry.partition] = *entry.next;
+                }
+            }
+        }
+    }
+    const auto known = ended_elsewhere_.find({topic.name, PartitionId{partition}});
+    return known != ended_elsewhere_.end() &&
+           known->second >= topic.ends[static_cast<std::size_t>(partition)];
+}
+
+// Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
+void Lane::Worker::finish() {
+    Deadline drain = Deadline::in(25s);
+    {
+        const std::lock_guard lock(lane_.mutex_);
+        lane_.status_.phase = LanePhase::draining;
+        drain = drain.sooner(lane_.drain_);
+    }
+    if (consumer_) {
+        std::vector<TopicPartition> ours;
+        for (const auto& [id, partition] : partitions_) {
+            ours.push_back(id);
+        }
+        destination_.release(ours, drain);
+        handle_events();
+        commit_progress(true);
+        consumer_->close(Deadline::in(leave_wait));
+        consumer_.reset();
+    }
+    destination_.close(drain);
+    publish();
+    const std::lock_guard lock(lane_.mutex_);
+    lane_.status_.phase = LanePhase::ended;
+    lane_.status_.failed = fatal_;
+}
+
+void Lane::Worker::publish() {
+    next_publish_ = Deadline::in(publish_every);
+    std::uint64_t lag = 0;
+    for (const auto& [id, partition] : partitions_) {
+        if (consumer_ && partition.prefix) {
+            const auto end = consumer_->high_watermark(id);
+            const Offset next = partition.prefix->position().next;
+            lag += end && *end > next && !(partition.at_end && partition.prefix->complete())
+                       ? static_cast<std::uint64_t>(end->value() - next.value())
+                       : 0;
+        }
+    }
+    const std::lock_guard lock(lane_.mutex_);
+    LaneStatus& status = lane_.status_;
+    status.records = records_;
+    status.rows = rows_;
+    status.lag = lag;
+    status.partitions = partitions_.size();
+    status.stopped = stopped_;
+    if (status.phase == LanePhase::running) {
+        status.waiting = waiting_database_          ? waiting_database_
+                         : !waiting_routes_.empty() ? std::optional(waiting_routes_.begin()->second)
+                                                    : kafka_trouble_;
+    }
+}
+
+void Lane::Worker::set_waiting(std::optional<Error> error) {
+    const std::lock_guard lock(lane_.mutex_);
+    lane_.status_.waiting = std::move(error);
+}
+
+// False when the lane is to stop.
+bool Lane::Worker::pause(std::chrono::milliseconds wait) const {
+    const auto until = Deadline::in(wait);
+    while (!lane_.stopping_ && !until.passed()) {
+        std::this_thread::sleep_for(std::min(until.left(), std::chrono::milliseconds{20ms}));
+    }
+    return !lane_.stopping_;
+}
+
+}  // namespace sluice

@@ -1,0 +1,219 @@
+#include "app/lane_worker.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto attempt_wait = 10s;
+
+Error stop_error(std::string detail, std::string hint) {
+    return {.action = Action::stop,
+            .op = "lane.start",
+            .where = {},
+            .code = {},
+            .detail = std::move(detail),
+            .hint = std::move(hint)};
+}
+
+std::vector<TopicPartition> partitions_of(const LaneTopic& topic) {
+    std::vector<TopicPartition> all;
+    for (std::int32_t p = 0; p < topic.partitions; ++p) {
+        all.push_back({topic.name, PartitionId{p}});
+    }
+    return all;
+}
+
+kafka::OffsetSpec offset_spec(const StartPolicy& policy) {
+    switch (policy.kind) {
+        case StartPolicy::Kind::latest:
+            return kafka::Latest{};
+        case StartPolicy::Kind::time:
+            return kafka::AtTime{policy.time_ms};
+        case StartPolicy::Kind::earliest:
+        case StartPolicy::Kind::error:
+            break;
+    }
+    return kafka::Earliest{};
+}
+
+}  // namespace
+
+// Tries until it works, the lane is stopped, or an error says that trying is pointless.
+bool Lane::Worker::start() {
+    Backoff backoff(200ms);
+    for (unsigned attempt = 1; !lane_.stopping_; ++attempt) {
+        auto started = try_start();
+        if (started) {
+            set_waiting(std::nullopt);
+            return true;
+        }
+        consumer_.reset();
+        set_waiting(started.error());
+        if (started.error().action == Action::stop) {
+            fatal_ = started.error();
+            return false;
+        }
+        (void)pause(backoff.wait(attempt));
+    }
+    return false;
+}
+
+Result<void> Lane::Worker::try_start() {
+    SLUICE_TRY(destination_.open(Deadline::in(attempt_wait)));
+    SLUICE_TRY(make_mappers());
+    SLUICE_ASSIGN(auto consumer, kafka::Consumer::open(lane_.options_.consumer, log_));
+    consumer_.emplace(std::move(consumer));
+    SLUICE_TRY(describe_topics());
+    for (auto& topic : topics_) {
+        SLUICE_TRY(begin_topic(topic));
+    }
+    std::vector<std::string> names;
+    for (const auto& topic : topics_) {
+        names.push_back(topic.name);
+    }
+    return consumer_->subscribe(names, *this);
+}
+
+Result<void> Lane::Worker::describe_topics() {
+    topics_.clear();
+    std::vector<std::string> names;
+    const auto routes = destination_.routes();
+    for (std::uint32_t r = 0; r < routes.size(); ++r) {
+        for (const auto& name : routes[r].topics) {
+            names.push_back(name);
+            topics_.push_back({.name = name, .id = {}, .partitions = 0, .route = r, .start = {},
+                               .ends = {}});
+        }
+    }
+    const auto deadline = Deadline::in(attempt_wait);
+    SLUICE_ASSIGN(const auto described, consumer_->admin().describe(names, deadline));
+    for (std::size_t i = 0; i < described.size(); ++i) {
+        if (described[i].error) {
+            return fail(*described[i].error);
+        }
+        topics_[i].id = described[i].id;
+        topics_[i].partitions = described[i].partitions;
+    }
+    if (lane_.options_.until_end) {
+        for (auto& topic : topics_) {
+            SLUICE_ASSIGN(topic.ends, consumer_->admin().offsets(partitions_of(topic),
+                                                                 kafka::Latest{}, deadline));
+        }
+    }
+    return {};
+}
+
+// Two runs of one pipeline name into two databases would each get half of the partitions.
+Result<void> Lane::Worker::check_database(const LaneTopic& topic,
+                                          std::span<const kafka::Committed> committed) const {
+    for (const auto& entry : committed) {
+        const auto metadata = commit::parse_metadata(entry.metadata);
+        if (metadata && metadata->database != destination_.id()) {
+            return fail(stop_error(
+                "the consumer group '" + lane_.options_.consumer.group + "' of topic '" +
+                    topic.name + "' belongs to a pipeline into another " + lane_.options_.name +
+                    " database",
+                "choose another pipeline name (--group), or, if that database is gone, forget its "
+                "progress with `sluice reset --lane " + lane_.options_.name + "`"));
+        }
+    }
+    return {};
+}
+
+Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
+    return stop_error("pipeline has progress on topic '" + topic.name + "', begun with start: " +
+                          topic.start + "; now it says start: " + lane_.options_.start.spelling,
+                      "leave the start policy as it was, or forget the progress with `sluice reset "
+                      "--lane " + lane_.options_.name + "`");
+}
+
+// Continues a topic, or, where there is no progress at all, stores where each of its partitions
+// begins: before the first write, and in one go, so that a partition without progress is known
+// to be new later on.
+Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
+    const auto deadline = Deadline::in(attempt_wait);
+    const auto all = partitions_of(topic);
+    SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
+    SLUICE_ASSIGN(const auto committed, consumer_->committed(all, deadline));
+    SLUICE_TRY(check_database(topic, committed));
+    std::size_t with_progress = stored.size();
+    if (!stored.empty()) {
+        topic.start = stored.front().start;
+    }
+    if (destination_.progress_in_group()) {
+        with_progress = 0;
+        for (const auto& entry : committed) {
+            const auto metadata = commit::parse_metadata(entry.metadata);
+            const bool kept = std::ranges::find(stored, entry.partition, &Position::partition) !=
+                              stored.end();
+            if (metadata) {
+                topic.start = metadata->start;
+            }
+            with_progress += metadata || kept ? 1 : 0;
+        }
+    }
+    if (with_progress > 0) {
+        const auto& policy = lane_.options_.start;
+        if (policy.given && policy.spelling != topic.start) {
+            return fail(progress_conflict(topic));
+        }
+        log_->info("topic '{}': continues, {} of {} partitions have progress", topic.name,
+                   with_progress, topic.partitions);
+        return {};
+    }
+    topic.start = lane_.options_.start.spelling;
+    SLUICE_ASSIGN(const auto positions, first_positions(topic));
+    SLUICE_TRY(destination_.begin(positions, deadline));
+    if (destination_.progress_in_group()) {
+        std::vector<kafka::Commit> commits;
+        for (const auto& position : positions) {
+            commits.push_back({position.partition, position.next,
+                               commit::to_text({.database = destination_.id(),
+                                                .topic = topic.id,
+                                                .clock = ClockMicros{0},
+                                                .start = topic.start})});
+        }
+        SLUICE_TRY(consumer_->commit_first(commits, deadline));
+    }
+    log_->info("topic '{}': starts afresh at {}, {} partitions", topic.name, topic.start,
+               topic.partitions);
+    return {};
+}
+
+Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& topic) {
+    if (lane_.options_.start.kind == StartPolicy::Kind::error) {
+        return fail(stop_error("the pipeline has no progress on topic '" + topic.name +
+                                   "', and start: error refuses to begin",
+                               "check the pipeline's name, or say start: earliest or latest"));
+    }
+    const auto all = partitions_of(topic);
+    SLUICE_ASSIGN(const auto offsets,
+                  consumer_->admin().offsets(all, offset_spec(lane_.options_.start),
+                                             Deadline::in(attempt_wait)));
+    std::vector<Position> positions;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        positions.push_back({.partition = all[i],
+                             .topic_id = topic.id,
+                             .next = offsets[i],
+                             .clock = ClockMicros{0},
+                             .start = topic.start});
+    }
+    return positions;
+}
+
+Result<void> Lane::Worker::make_mappers() {
+    mappers_.clear();
+    for (const auto& route : destination_.routes()) {
+        auto& mappers = mappers_.emplace_back();
+        for (std::uint32_t t = 0; t < route.targets.size(); ++t) {
+            SLUICE_ASSIGN(auto mapper, Mapper::create(route, t));
+            mappers.push_back(std::move(mapper));
+        }
+    }
+    return {};
+}
+
+}  // namespace sluice

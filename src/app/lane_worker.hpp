@@ -1,0 +1,102 @@
+// The lane's thread. Split over three files: starting (lane_start.cpp), owning partitions
+// (lane_partitions.cpp), and the records' way (lane.cpp).
+#pragma once
+
+#include <map>
+#include <unordered_map>
+
+#include "app/lane.hpp"
+#include "app/partitions.hpp"
+#include "base/backoff.hpp"
+#include "commit/start.hpp"
+#include "decode/decode.hpp"
+#include "kafka/admin.hpp"
+#include "map/mapper.hpp"
+
+namespace sluice {
+
+class Lane::Worker final : public kafka::AssignmentListener {
+public:
+    explicit Worker(Lane& lane) : lane_(lane), destination_(*lane.destination_), log_(lane.log_) {}
+    void run();
+
+private:
+    // lane_start.cpp
+    bool start();
+    Result<void> try_start();
+    Result<void> describe_topics();
+    Result<void> begin_topic(LaneTopic& topic);
+    Result<void> check_database(const LaneTopic& topic,
+                                std::span<const kafka::Committed> committed) const;
+    Result<std::vector<Position>> first_positions(const LaneTopic& topic);
+    [[nodiscard]] Error progress_conflict(const LaneTopic& topic) const;
+    Result<void> make_mappers();
+
+    // lane_partitions.cpp
+    void assigned(std::span<const TopicPartition> partitions) override;
+    void revoked(std::span<const TopicPartition> partitions) override;
+    void lost(std::span<const TopicPartition> partitions) override;
+    void settle_assigned();
+    Result<void> settle(std::span<const TopicPartition> partitions);
+    Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
+    Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
+                                                      const kafka::Committed& committed);
+    Result<std::optional<commit::Start>> decide_new(LanePartition& partition);
+    void handle_events();
+    void handle(const Ready& ready);
+    void handle(const Durable& durable);
+    void handle(const Fenced& fenced);
+    void handle(const Rejected& rejected);
+    void handle(const Refused& refused);
+    void handle(const Waiting& waiting);
+    void stop_partition(const TopicPartition& id, const Error& error);
+    void commit_progress(bool wait);
+    void commit_now(std::span<const TopicPartition> partitions, Deadline deadline);
+    [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
+    [[nodiscard]] Position position_of(const LanePartition& partition) const;
+    LanePartition* find(const TopicPartition& id);
+
+    // lane.cpp
+    void stream();
+    void serve();
+    void deliver(const kafka::Poll& poll);
+    void deliver(LanePartition& partition, const Record& record);
+    Result<void> write_rows(LanePartition& partition, const Record& record, ClockMicros clock);
+    [[nodiscard]] bool reached_end();
+    [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, std::int32_t partition);
+    void finish();
+    void publish();
+    void set_waiting(std::optional<Error> error);
+    bool pause(std::chrono::milliseconds wait) const;
+
+    Lane& lane_;
+    Destination& destination_;
+    Logger& log_;
+    std::optional<kafka::Consumer> consumer_;
+
+    std::vector<LaneTopic> topics_;
+    std::unordered_map<TopicPartition, LanePartition> partitions_;
+    const TopicPartition* last_id_ = nullptr;
+    LanePartition* last_partition_ = nullptr;
+
+    Decoder decoder_;
+    Event event_;
+    std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
+    std::vector<Row> rows_of_record_;
+
+    Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline next_settle_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline next_publish_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline next_end_check_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline next_committed_check_ = Deadline::in(std::chrono::milliseconds{0});
+    std::unordered_map<TopicPartition, Offset> ended_elsewhere_;
+    std::map<std::uint32_t, Error> waiting_routes_;
+    std::optional<Error> waiting_database_;
+    std::optional<Error> kafka_trouble_;
+    std::optional<Error> fatal_;
+    std::uint64_t records_ = 0;
+    std::uint64_t rows_ = 0;
+    std::vector<StoppedPartition> stopped_;
+};
+
+}  // namespace sluice

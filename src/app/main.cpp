@@ -1,0 +1,50 @@
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app/check.hpp"
+#include "app/cli.hpp"
+#include "app/produce.hpp"
+#include "app/reset.hpp"
+#include "app/run.hpp"
+#include "app/version.hpp"
+#include "base/log.hpp"
+
+namespace sluice {
+namespace {
+
+int act(const CliExit& end) {
+    std::fputs(end.text.c_str(), end.code == 0 ? stdout : stderr);
+    return end.code;
+}
+int act(const RunOptions& options) {
+    if (options.print_config) {
+        std::fputs(print_config(options.config).c_str(), stdout);
+        return 0;
+    }
+    return run(options);
+}
+int act(const CheckOptions& options) { return check_pipeline(options); }
+int act(const ResetOptions& options) { return reset(options); }
+int act(const ProduceOptions& options) { return produce(options); }
+
+int act(const CommandLine& line) {
+    if (auto logging = start_logging(line.log_level, line.log_format); !logging) {
+        std::fprintf(stderr, "sluice: %s\n", logging.error().message().c_str());
+        return 2;
+    }
+    const auto log = make_logger("sluice");
+    for (const auto& warning : line.warnings) {
+        log->warn("{}", warning);
+    }
+    return std::visit([](const auto& action) { return act(action); }, line.action);
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    return sluice::act(
+        sluice::parse_command_line(arguments, sluice::version_text(), sluice::real_checks()));
+}

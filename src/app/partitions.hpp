@@ -1,0 +1,53 @@
+// What a lane knows of each partition that it owns.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "commit/clock.hpp"
+#include "commit/durable.hpp"
+#include "commit/metadata.hpp"
+#include "model/ids.hpp"
+#include "model/target.hpp"
+
+namespace sluice {
+
+enum class PartitionPhase : std::uint8_t {
+    assigned,   // Ours; its progress is not known yet.
+    acquiring,  // The destination was asked for it.
+    fetching,
+    held,       // Its tables can't be written at the moment.
+    stopped,    // By an error that a person must look at.
+};
+
+struct LanePartition {
+    TopicPartition id;
+    std::uint32_t route = 0;
+    PartitionPhase phase = PartitionPhase::assigned;
+    Uuid topic_id;
+    std::string start;     // The policy with which the topic began.
+    Offset beginning;      // Its first offset when it was assigned.
+    Offset position;       // The next record to be delivered.
+    commit::WriteClock clock;
+    std::optional<commit::DurablePrefix> prefix;  // From Ready on.
+    std::optional<commit::Pair> committed;        // The last commit that was sent.
+    bool at_end = false;                          // Has met its end since it was started.
+
+    // New to the group: what the other partitions' ends were when it was discovered.
+    std::vector<std::pair<TopicPartition, Offset>> seen_ends;
+};
+
+// The topics of a lane as they were at its start.
+struct LaneTopic {
+    std::string name;
+    Uuid id;
+    std::int32_t partitions = 0;
+    std::uint32_t route = 0;
+    std::string start;
+    std::vector<Offset> ends;  // By partition, at the lane's start; for --until-end.
+};
+
+}  // namespace sluice

@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <array>
+
+#include "app/config.hpp"
+#include "app/config_sections.hpp"
+#include "app/interpolate.hpp"
+#include "app/settings.hpp"
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view not_shown = "  # given in plain text, not shown here";
+
+bool is_word(std::string_view text) {
+    constexpr std::string_view inside = "_.-/@:";
+    const auto letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    constexpr std::array<std::string_view, 3> nulls{"null", "Null", "NULL"};
+    return !text.empty() && letter(text.front()) && text.back() != ':' &&
+           std::ranges::find(nulls, text) == nulls.end() && std::ranges::all_of(text, [&](char c) {
+               return letter(c) || inside.find(c) != inside.npos;
+           });
+}
+
+// `spelling` is taken as it is: references in it stay references.
+std::string quote_spelling(std::string_view spelling) {
+    if (is_word(spelling)) {
+        return std::string(spelling);
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : spelling) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out.push_back('\\');
+            out.push_back(c);
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out.append("\\x");
+            out.push_back(digits[byte >> 4]);
+            out.push_back(digits[byte & 15]);
+        } else {
+            out.push_back(c);
+        }
+    }
+    return out + "\"";
+}
+
+std::string quote(std::string_view text) { return quote_spelling(escape_references(text)); }
+
+std::string list(const std::vector<std::string>& texts) {
+    std::string out;
+    for (const auto& text : texts) {
+        out.append(out.empty() ? "" : ", ").append(quote(text));
+    }
+    return "[" + out + "]";
+}
+
+std::string duration(std::int64_t ms) {
+    return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
+}
+
+// Lines `name: value` at one indentation after another.
+class Printer {
+public:
+    void line(int depth, std::string_view name, std::string_view value) {
+        out_.append(static_cast<std::size_t>(depth) * 2, ' ').append(name).append(":");
+        if (!value.empty()) {
+            out_.append(" ").append(value);
+        }
+        out_.push_back('\n');
+    }
+    // `name` as the first setting of a list's item.
+    void item(int depth, std::string_view name, std::string_view value) {
+        line(depth, "- " + std::string(name), value);
+    }
+    void optional(int depth, std::string_view name, const std::optional<std::string>& value) {
+        if (value) {
+            line(depth, name, quote(*value));
+        }
+    }
+    void raw(std::string_view text) { out_.append(text); }
+    [[nodiscard]] std::string take() { return std::move(out_); }
+
+private:
+    std::string out_;
+};
+
+std::string secret(const std::string& spelling, std::string_view variable) {
+    if (!spelling.empty()) {
+        return quote_spelling(spelling);
+    }
+    return "\"${" + std::string(variable) + "}\"" + std::string(not_shown);
+}
+
+// "sasl.password" → "SASL_PASSWORD".
+std::string variable_for(std::string_view property) {
+    std::string out;
+    for (const char c : property) {
+        const bool lower = c >= 'a' && c <= 'z';
+        const bool kept = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        out.push_back(lower ? static_cast<char>(c - 'a' + 'A') : kept ? c : '_');
+    }
+    return out;
+}
+
+void print_kafka(const KafkaConfig& kafka, Printer& out) {
+    out.line(0, "kafka", "");
+    out.line(1, "brokers", list(kafka.brokers));
+    if (kafka.start.given) {
+        out.line(1, "start", quote(kafka.start.spelling));
+    }
+    if (!kafka.properties.empty()) {
+        out.line(1, "properties", "");
+    }
+    for (std::size_t i = 0; i < kafka.properties.size(); ++i) {
+        const auto& [name, value] = kafka.properties[i];
+        std::string spelling = i < kafka.property_spellings.size() ? kafka.property_spellings[i]
+                                                                   : "";
+        if (is_secret_property(name)) {
+            // A default or a text beside the reference could be the secret itself.
+            spelling = is_bare_reference(spelling) ? spelling : "";
+            out.line(2, quote_spelling(name), secret(spelling, variable_for(name)));
+        } else {
+            out.line(2, quote_spelling(name),
+                     spelling.empty() ? quote(value) : quote_spelling(spelling));
+        }
+    }
+}
+
+void print_postgres(const PostgresConfig& postgres, Printer& out) {
+    const PostgresConfig defaults;
+    out.line(0, "postgres", "");
+    out.line(1, "url", quote(postgres.url));
+    out.optional(1, "user", postgres.user);
+    if (postgres.password) {
+        out.line(1, "password", secret(postgres.password->spelling, "PGPASSWORD"));
+    }
+    out.line(1, "pool", std::to_string(postgres.pool));
+    if (postgres.schema != defaults.schema) {
+        out.line(1, "schema", quote(postgres.schema));
+    }
+}
+
+void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
+    out.line(0, "cassandra", "");
+    out.line(1, "hosts", list(cassandra.hosts));
+    out.optional(1, "local_dc", cassandra.local_dc);
+    out.line(1, "keyspace", quote(cassandra.keyspace));
+    out.line(1, "consistency", quote(cassandra.consistency));
+    out.optional(1, "username", cassandra.username);
+    if (cassandra.password) {
+        out.line(1, "password", secret(cassandra.password->spelling, "CASSANDRA_PASSWORD"));
+    }
+}
+
+std::string column_value(const ColumnSource& column) {
+    const std::string path = quote(column.path.spelling);
+    if (column.reading.unit != TimeUnit::none) {
+        const auto index = static_cast<std::size_t>(column.reading.unit) - 1;
+        return "{from: " + path + ", unit: " + std::string(settings::units[index]) + "}";
+    }
+    if (column.reading.encoding != BytesEncoding::none) {
+        const auto index = static_cast<std::size_t>(column.reading.encoding) - 1;
+        return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) + "}";
+    }
+    return path;
+}
+
+void print_targets(std::string_view name, const std::vector<TargetConfig>& targets, Printer& out) {
+    if (targets.empty()) {
+        return;
+    }
+    if (targets.size() == 1 && targets.front().target.table.empty()) {
+        out.line(2, name, "true");
+        return;
+    }
+    out.line(2, name, "");
+    for (const auto& [target, place, column_places] : targets) {
+        if (target.table.empty()) {
+            out.raw("      - true\n");
+            continue;
+        }
+        out.item(3, "table", quote(target.table));
+        const bool upsert = target.mode == Mode::upsert;
+        out.line(4, "mode", upsert ? "upsert" : "append");
+        if (upsert) {
+            out.line(4, "key", list(target.key));
+            out.line(4, "absent", target.absent_is_null ? "null" : "keep");
+        }
+        if (!target.columns.empty()) {
+            out.line(4, "columns", "");
+        }
+        for (const auto& column : target.columns) {
+            out.line(5, quote_spelling(column.column), column_value(column));
+        }
+    }
+}
+
+void print_route(const RouteConfig& route, Printer& out) {
+    if (route.topics.size() == 1) {
+        out.item(1, "topic", quote(route.topics.front()));
+    } else {
+        out.item(1, "topics", list(route.topics));
+    }
+    out.line(2, "key", settings::formats[static_cast<std::size_t>(route.key_format)]);
+    out.line(2, "value", settings::formats[static_cast<std::size_t>(route.value_format)]);
+    print_targets("postgres", route.postgres, out);
+    print_targets("cassandra", route.cassandra, out);
+}
+
+}  // namespace
+
+std::string print_config(const Config& config) {
+    Printer out;
+    out.line(0, "pipeline", quote(config.pipeline));
+    print_kafka(config.kafka, out);
+    if (config.postgres) {
+        print_postgres(*config.postgres, out);
+    }
+    if (config.cassandra) {
+        print_cassandra(*config.cassandra, out);
+    }
+    out.line(0, "routes", "");
+    for (const auto& route : config.routes) {
+        print_route(route, out);
+    }
+    const Config defaults;
+    if (config.start_timeout_ms != defaults.start_timeout_ms) {
+        out.line(0, "start_timeout", duration(config.start_timeout_ms));
+    }
+    if (config.drain_timeout_ms != defaults.drain_timeout_ms) {
+        out.line(0, "drain_timeout", duration(config.drain_timeout_ms));
+    }
+    return out.take();
+}
+
+}  // namespace sluice

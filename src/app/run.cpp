@@ -1,0 +1,202 @@
+#include "app/run.hpp"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "app/display.hpp"
+#include "app/lane.hpp"
+#include "app/wiring.hpp"
+#include "base/check.hpp"
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int exit_ok = 0;
+constexpr int exit_failed = 1;
+constexpr int exit_environment = 3;
+
+// The signals that end us, as something to wait for. Made before the first thread, which
+// inherits the blocked mask.
+class EndSignals {
+public:
+    EndSignals() {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        check(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0, "signals can be blocked");
+        descriptor_ = signalfd(-1, &set, SFD_CLOEXEC);
+        check(descriptor_ >= 0, "a signalfd can be had");
+        // A database that closes its socket must give an error, not end the process.
+        (void)std::signal(SIGPIPE, SIG_IGN);
+    }
+    EndSignals(const EndSignals&) = delete;
+    EndSignals& operator=(const EndSignals&) = delete;
+    ~EndSignals() { ::close(descriptor_); }
+
+    bool wait(std::chrono::milliseconds time) {
+        pollfd watched{descriptor_, POLLIN, 0};
+        if (::poll(&watched, 1, static_cast<int>(time.count())) != 1) {
+            return false;
+        }
+        signalfd_siginfo info{};
+        return ::read(descriptor_, &info, sizeof info) == sizeof info;
+    }
+
+private:
+    int descriptor_ = -1;
+};
+
+bool started(const LaneStatus& lane) {
+    return lane.phase == LanePhase::running || lane.phase == LanePhase::draining;
+}
+
+// At start: something that only a person can change.
+bool hopeless(const LaneStatus& lane) {
+    return lane.failed || (lane.phase == LanePhase::starting && lane.waiting &&
+                           lane.waiting->action != Action::retry);
+}
+
+class Supervisor {
+public:
+    Supervisor(const RunOptions& options, EndSignals& signals)
+        : options_(options),
+          signals_(signals),
+          display_(isatty(STDERR_FILENO) != 0),
+          log_(make_logger("run")) {
+        for (const auto& name : lane_names(options.config)) {
+            lanes_.push_back(make_lane(options.config, name, options.until_end));
+        }
+    }
+
+    int run() {
+        for (const auto& lane : lanes_) {
+            lane->start();
+        }
+        const std::optional<int> early = watch();
+        for (const auto& lane : lanes_) {
+            lane->join();
+        }
+        const auto last = statuses();
+        display_.finish(last);
+        return early ? *early : verdict(last);
+    }
+
+private:
+    [[nodiscard]] std::vector<LaneStatus> statuses() const {
+        std::vector<LaneStatus> all;
+        for (const auto& lane : lanes_) {
+            all.push_back(lane->status());
+        }
+        return all;
+    }
+
+    // Until all lanes have ended. An exit code where the start failed.
+    std::optional<int> watch() {
+        const auto start_deadline =
+            Deadline::in(std::chrono::milliseconds{options_.config.start_timeout_ms});
+        std::optional<int> early;
+        while (true) {
+            if (signals_.wait(100ms)) {
+                if (stopping_) {
+                    _exit(exit_failed);
+                }
+                log_->info("stopping: drains for up to {} s; a second signal exits at once",
+                           options_.config.drain_timeout_ms / 1000);
+                stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms});
+            }
+            const auto now = statuses();
+            if (std::ranges::all_of(now, [](const auto& lane) {
+                    return lane.phase == LanePhase::ended;
+                })) {
+                return early;
+            }
+            display_.show(now);
+            if (!stopping_ && start_failed(now, start_deadline)) {
+                early = exit_environment;
+                for (const auto& lane : now) {
+                    if (lane.waiting && !started(lane)) {
+                        log_->error("{}: can't start: {}", lane.name, lane.waiting->message());
+                    }
+                }
+                stop_all(1s);
+            }
+            tell_waiting(now);
+        }
+    }
+
+    bool start_failed(const std::vector<LaneStatus>& lanes, const Deadline& deadline) {
+        any_started_ = any_started_ || std::ranges::any_of(lanes, started);
+        all_started_ = all_started_ || std::ranges::all_of(lanes, started);
+        if (options_.strict && !all_started_) {
+            return deadline.passed() || std::ranges::any_of(lanes, hopeless);
+        }
+        return !any_started_ && (deadline.passed() || std::ranges::all_of(lanes, hopeless));
+    }
+
+    // A lane that can't start says why, while another one runs.
+    void tell_waiting(const std::vector<LaneStatus>& lanes) {
+        if (!next_tell_.passed() || stopping_) {
+            return;
+        }
+        bool told = false;
+        for (const auto& lane : lanes) {
+            if (lane.phase == LanePhase::starting && lane.waiting) {
+                log_->error("{}: can't start, tries again: {}", lane.name,
+                            lane.waiting->message());
+                told = true;
+            }
+        }
+        next_tell_ = told ? Deadline::in(10s) : Deadline::in(1s);
+    }
+
+    void stop_all(std::chrono::milliseconds drain) {
+        stopping_ = true;
+        for (const auto& lane : lanes_) {
+            lane->stop(Deadline::in(drain));
+        }
+    }
+
+    int verdict(const std::vector<LaneStatus>& lanes) {
+        bool failed = false;
+        for (const auto& lane : lanes) {
+            if (lane.failed) {
+                log_->error("{}: ended: {}", lane.name, lane.failed->message());
+                failed = true;
+            }
+            if (options_.until_end) {
+                for (const auto& stopped : lane.stopped) {
+                    log_->error("{}: {} did not reach its end: {}", lane.name,
+                                stopped.partition.to_string(), stopped.error.message());
+                    failed = true;
+                }
+            }
+        }
+        return failed ? (any_started_ ? exit_failed : exit_environment) : exit_ok;
+    }
+
+    const RunOptions& options_;
+    EndSignals& signals_;
+    Display display_;
+    Logger log_;
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    bool stopping_ = false;
+    bool any_started_ = false;
+    bool all_started_ = false;
+    Deadline next_tell_ = Deadline::in(1s);
+};
+
+}  // namespace
+
+int run(const RunOptions& options) {
+    EndSignals signals;
+    return Supervisor(options, signals).run();
+}
+
+}  // namespace sluice

@@ -1,0 +1,45 @@
+// The names of all settings: what the reader accepts, the errors list and the documentation
+// describes.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::settings {
+
+using Names = std::span<const std::string_view>;
+
+inline constexpr std::array<std::string_view, 7> root{
+    "pipeline", "kafka", "postgres", "cassandra", "routes", "start_timeout", "drain_timeout"};
+inline constexpr std::array<std::string_view, 3> kafka{"brokers", "start", "properties"};
+inline constexpr std::array<std::string_view, 5> postgres{"url", "user", "password", "pool",
+                                                          "schema"};
+inline constexpr std::array<std::string_view, 6> cassandra{"hosts",       "local_dc", "keyspace",
+                                                           "consistency", "username", "password"};
+inline constexpr std::array<std::string_view, 6> route{"topic", "topics",   "key",
+                                                       "value", "postgres", "cassandra"};
+inline constexpr std::array<std::string_view, 5> target{"table", "mode", "key", "absent",
+                                                        "columns"};
+inline constexpr std::array<std::string_view, 3> column{"from", "unit", "encoding"};
+
+inline constexpr std::array<std::string_view, 3> formats{"json", "string", "bytes"};
+inline constexpr std::array<std::string_view, 2> modes{"append", "upsert"};
+inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
+inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};
+inline constexpr std::array<std::string_view, 3> encodings{"base64", "hex", "utf8"};
+// ANY is missing on purpose: a write that only a hint holds is not durable.
+inline constexpr std::array<std::string_view, 8> consistencies{
+    "one", "local_one", "two", "three", "quorum", "local_quorum", "each_quorum", "all"};
+
+// Every setting by its full name: "kafka.brokers", "routes[].topic",
+// "routes[].<database>.columns.<column>.from".
+std::vector<std::string> all();
+
+// Where a name that is unknown in one section is at home: "kafka", "a route"; empty if nowhere
+// or in several.
+std::string_view home_of(std::string_view name);
+
+}  // namespace sluice::settings

@@ -1,0 +1,105 @@
+#include "app/wiring.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+std::optional<Secret> secret_of(const std::optional<Password>& password) {
+    return password ? std::optional(password->secret) : std::nullopt;
+}
+
+const std::vector<TargetConfig>& targets_of(const RouteConfig& route, std::string_view lane) {
+    return lane == postgres_lane ? route.postgres : route.cassandra;
+}
+
+bool reads_headers(const std::vector<Route>& routes) {
+    return std::ranges::any_of(routes, [](const Route& route) {
+        return std::ranges::any_of(route.targets, [](const Target& target) {
+            return std::ranges::any_of(target.columns, [](const ColumnSource& column) {
+                return column.path.source == Source::header;
+            });
+        });
+    });
+}
+
+}  // namespace
+
+kafka::ClientOptions client_options(const KafkaConfig& config) {
+    return {.brokers = config.brokers, .properties = config.properties, .client_id = "sluice"};
+}
+
+std::string group_of(const Config& config, std::string_view lane) {
+    return config.pipeline + "." + std::string(lane);
+}
+
+std::vector<Route> routes_of(const Config& config, std::string_view lane,
+                             std::vector<std::size_t>* places) {
+    std::vector<Route> routes;
+    for (std::size_t i = 0; i < config.routes.size(); ++i) {
+        const RouteConfig& from = config.routes[i];
+        if (targets_of(from, lane).empty()) {
+            continue;
+        }
+        Route route{.topics = from.topics,
+                    .key_format = from.key_format,
+                    .value_format = from.value_format,
+                    .targets = {}};
+        for (const auto& target : targets_of(from, lane)) {
+            route.targets.push_back(target.target);
+        }
+        routes.push_back(std::move(route));
+        if (places != nullptr) {
+            places->push_back(i);
+        }
+    }
+    return routes;
+}
+
+postgres::DestinationOptions postgres_options(const Config& config) {
+    return {.pipeline = config.pipeline,
+            .url = config.postgres->url,
+            .user = config.postgres->user,
+            .password = secret_of(config.postgres->password),
+            .schema = config.postgres->schema,
+            .pool = config.postgres->pool};
+}
+
+cassandra::DestinationOptions cassandra_options(const Config& config) {
+    return {.pipeline = config.pipeline,
+            .hosts = config.cassandra->hosts,
+            .local_dc = config.cassandra->local_dc,
+            .keyspace = config.cassandra->keyspace,
+            .consistency = config.cassandra->consistency,
+            .username = config.cassandra->username,
+            .password = secret_of(config.cassandra->password)};
+}
+
+std::vector<std::string> lane_names(const Config& config) {
+    std::vector<std::string> names;
+    for (const auto lane : {postgres_lane, cassandra_lane}) {
+        if (!routes_of(config, lane).empty()) {
+            names.emplace_back(lane);
+        }
+    }
+    return names;
+}
+
+std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end) {
+    auto routes = routes_of(config, name);
+    LaneOptions options{.name = std::string(name),
+                        .consumer = {.client = client_options(config.kafka),
+                                     .group = group_of(config, name),
+                                     .instance = {},
+                                     .headers = reads_headers(routes)},
+                        .start = config.kafka.start,
+                        .until_end = until_end};
+    auto log = make_logger(name);
+    auto destination =
+        name == postgres_lane
+            ? postgres::make_destination(postgres_options(config), std::move(routes), log)
+            : cassandra::make_destination(cassandra_options(config), std::move(routes), log);
+    return std::make_unique<Lane>(std::move(options), std::move(destination), log);
+}
+
+}  // namespace sluice

@@ -1,0 +1,40 @@
+#include "base/error.hpp"
+
+namespace sluice {
+
+std::string_view to_string(Action action) {
+    switch (action) {
+        case Action::retry:
+            return "retry";
+        case Action::verify:
+            return "verify";
+        case Action::reject:
+            return "reject";
+        case Action::configure:
+            return "configure";
+        case Action::stop:
+            return "stop";
+    }
+    return "unknown";
+}
+
+std::string Error::message() const {
+    std::string out;
+    if (!where.empty()) {
+        out.append(where).append(": ");
+    }
+    out.append(detail);
+    if (!op.empty() || !code.empty()) {
+        out.append(" (").append(op);
+        if (!op.empty() && !code.empty()) {
+            out.append(", ");
+        }
+        out.append(code).append(")");
+    }
+    if (!hint.empty()) {
+        out.append("; ").append(hint);
+    }
+    return out;
+}
+
+}  // namespace sluice

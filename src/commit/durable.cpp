@@ -1,0 +1,28 @@
+#include "commit/durable.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace sluice::commit {
+
+void DurablePrefix::delivered(Offset from, Offset to, ClockMicros clock) {
+    check(from == delivered_ && from < to, "ranges are delivered in order, without gaps");
+    delivered_ = to;
+    ranges_.push_back({.from = from, .to = to, .clock = clock, .durable_to = from});
+}
+
+void DurablePrefix::durable(Offset from, Offset to) {
+    for (auto& range : ranges_) {
+        if (from <= range.durable_to && to > range.durable_to) {
+            range.durable_to = std::min(to, range.to);
+        }
+    }
+    // A range that is durable in part is not counted: the pair's clock is known at its end only.
+    while (!ranges_.empty() && ranges_.front().durable_to == ranges_.front().to) {
+        durable_ = {ranges_.front().to, ranges_.front().clock};
+        ranges_.pop_front();
+    }
+}
+
+}  // namespace sluice::commit

@@ -1,0 +1,44 @@
+// Up to which record a partition is durable, when ranges become so in any order. Pure.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "model/ids.hpp"
+
+namespace sluice::commit {
+
+// A partition's progress as one pair; see clock.hpp.
+struct Pair {
+    Offset next;
+    ClockMicros clock;  // The write clock after the record before `next`.
+    auto operator<=>(const Pair&) const = default;
+};
+
+class DurablePrefix {
+public:
+    explicit DurablePrefix(Pair start) : durable_(start), delivered_(start.next) {}
+
+    // [from, to) is on its way; `clock` is the write clock behind its last record. Ranges are
+    // delivered in log order, each beginning where the one before it ended.
+    void delivered(Offset from, Offset to, ClockMicros clock);
+    // [from, to) is durable. Delivered ranges become so in any order; the parts of one in log order.
+    void durable(Offset from, Offset to);
+
+    // All before `next` is durable, and the clock goes with it.
+    [[nodiscard]] const Pair& position() const { return durable_; }
+    [[nodiscard]] bool complete() const { return ranges_.empty(); }
+
+private:
+    struct Range {
+        Offset from;
+        Offset to;
+        ClockMicros clock;
+        Offset durable_to;  // From `from` up to here.
+    };
+    Pair durable_;
+    Offset delivered_;
+    std::deque<Range> ranges_;  // Delivered, and not all before it durable.
+};
+
+}  // namespace sluice::commit

@@ -1,0 +1,103 @@
+#include "decode/decode.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace sluice {
+namespace {
+
+enum class Side { key, value };
+
+std::string_view name_of(Side side) { return side == Side::key ? "key" : "value"; }
+
+// Keys are short and mostly ASCII: seen at once, where a call of simdjson costs 20 ns.
+bool is_short_ascii(std::string_view text) {
+    constexpr std::size_t longest = 64;
+    if (text.size() > longest) {
+        return false;
+    }
+    std::uint64_t all = 0;
+    std::size_t at = 0;
+    for (; at + 8 <= text.size(); at += 8) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data() + at, 8);
+        all |= eight;
+    }
+    for (; at < text.size(); ++at) {
+        all |= static_cast<unsigned char>(text[at]);
+    }
+    return (all & 0x8080'8080'8080'8080) == 0;
+}
+
+[[gnu::cold]] Error reject(const Record& record, Side side, std::string detail, std::string hint) {
+    return {.action = Action::reject,
+            .op = "decode",
+            .where = record.where() + ", " + std::string(name_of(side)),
+            .code = {},
+            .detail = std::move(detail),
+            .hint = std::move(hint)};
+}
+
+// "use `--value string` (value: string)", for either side.
+std::string use_format(Side side, std::string_view format) {
+    std::string out = "`--";
+    out.append(name_of(side)).append(" ").append(format).append("` (");
+    out.append(name_of(side)).append(": ").append(format).append(")");
+    return out;
+}
+
+[[gnu::cold]] Error not_json(const Record& record, Side side, const BadJson& problem) {
+    if (problem.schema_id) {
+        // The reason begins with "it".
+        return reject(record, side,
+                      "the " + std::string(name_of(side)) + problem.reason.substr(2),
+                      "this topic carries Avro, Protobuf or JSON Schema with a registry, which is "
+                      "not decoded here; " +
+                          use_format(side, "bytes") + " stores it undecoded");
+    }
+    return reject(record, side,
+                  "not JSON: " + problem.reason + ", at byte " + std::to_string(problem.position),
+                  "if the topic holds plain text, use " + use_format(side, "string"));
+}
+
+Result<void> decode_side(const Record& record, Side side, Format format, JsonParser& parser,
+                         Decoded& out) {
+    const auto& bytes = side == Side::key ? record.key : record.value;
+    out.format = format;
+    out.null = !bytes.has_value();
+    out.text = bytes.value_or(std::string_view{});
+    if (out.null) {
+        return {};
+    }
+    switch (format) {
+        case Format::json:
+            if (auto parsed = parser.parse(out.text, out.json); !parsed) [[unlikely]] {
+                return fail(not_json(record, side, parsed.error()));
+            }
+            break;
+        case Format::string:
+            if (!is_short_ascii(out.text) && !is_utf8(out.text)) [[unlikely]] {
+                return fail(reject(record, side, "the bytes are not UTF-8",
+                                   "if the topic holds binary data, use " +
+                                       use_format(side, "bytes")));
+            }
+            break;
+        case Format::bytes:
+            break;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> Decoder::decode(const Record& record, Format key, Format value, Event& event) {
+    event.record = &record;
+    SLUICE_TRY(decode_side(record, Side::key, key, key_, event.key));
+    return decode_side(record, Side::value, value, value_, event.value);
+}
+
+}  // namespace sluice

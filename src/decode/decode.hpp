@@ -1,0 +1,25 @@
+// Record to Event: the bytes of key and value, read as the route says.
+#pragma once
+
+#include "base/result.hpp"
+#include "decode/json.hpp"
+#include "model/event.hpp"
+#include "model/record.hpp"
+
+namespace sluice {
+
+// One per thread. It holds what the event's views point into: the event is good until the next
+// decode() of the same Decoder, and no longer than the record.
+class Decoder {
+public:
+    // Null keys and values decode in every format; an empty one (0 bytes) is not null and is no
+    // JSON. Fails with Action::reject; `event` then holds nothing worth reading.
+    Result<void> decode(const Record& record, Format key, Format value, Event& event);
+
+private:
+    // Two, so that the views of key and value live side by side.
+    JsonParser key_;
+    JsonParser value_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,303 @@
+#include "kafka/consumer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.hpp"
+#include "kafka/admin.hpp"
+#include "kafka/admin_impl.hpp"
+#include "kafka/assignment.hpp"
+#include "kafka/commits.hpp"
+#include "kafka/connection.hpp"
+#include "kafka/poll.hpp"
+#include "kafka/translate.hpp"
+
+namespace sluice::kafka {
+namespace {
+
+Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
+    const std::array defaults{
+        // Classic group, static or not: a dead process is replaced within 10 s. The smallest
+        // session that brokers allow by default is 6 s.
+        Setting{"session.timeout.ms", "8000"},
+        Setting{"heartbeat.interval.ms", "2000"},
+        Setting{"max.poll.interval.ms", "600000"},
+        // librdkafka's default of 1000 starves a fast sink: it got 15 to 45 % of its capacity.
+        Setting{"fetch.queue.backoff.ms", "10"},
+        // A partition that is started waits for the fetch under way, so this stays short.
+        Setting{"fetch.wait.max.ms", "100"},
+        Setting{"fetch.error.backoff.ms", "200"},
+        // Only the bytes limit the queue.
+        Setting{"queued.min.messages", "10000000"},
+        // What is asked for may come on top of a full queue, and is compressed. A batch that is
+        // larger comes whole nevertheless.
+        Setting{"fetch.max.bytes", std::to_string(std::clamp<std::size_t>(
+                                       options.queue_max.value() / 2, 1 << 20, 16 << 20))},
+        Setting{"receive.message.max.bytes", "100000000"},
+    };
+    const auto kib = std::clamp<std::size_t>(options.queue_max.value() >> 10, 1 << 10, 2'097'151);
+    std::vector<Setting> fixed{
+        {"group.id", options.group},
+        {"group.protocol", "classic"},
+        {"partition.assignment.strategy", "cooperative-sticky"},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"isolation.level", "read_committed"},
+        {"check.crcs", "true"},
+        {"allow.auto.create.topics", "false"},
+        {"enable.partition.eof", "true"},
+        {"queued.max.messages.kbytes", std::to_string(kib)},
+    };
+    if (!options.instance.empty()) {
+        fixed.push_back({"group.instance.id", options.instance});
+    }
+    return make_conf(options.client, defaults, fixed,
+                     RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
+}
+
+}  // namespace
+
+// The order of the members is that of their making; the client must go last, and does, as the
+// pool holds it.
+struct Consumer::Impl {
+    std::shared_ptr<PollPool> pool;
+    rd_kafka_t* client;
+    Logger log;
+    std::string group;
+    bool headers;
+    QueueHandle logs;
+    QueueHandle events;
+    QueueHandle records;
+    Commits commits;
+    Assignment assignment;
+    Admin admin;
+    Troubles troubles;
+    AssignmentListener* listener = nullptr;
+    bool serving = false;
+
+    Impl(Connection connection, const ConsumerOptions& options, Logger logger)
+        : pool(std::make_shared<PollPool>(std::move(connection.client))),
+          client(pool->client()),
+          log(std::move(logger)),
+          group(options.group),
+          headers(options.headers),
+          logs(std::move(connection.logs)),
+          events(rd_kafka_queue_get_consumer(client)),
+          records(rd_kafka_queue_new(client)),
+          commits(client),
+          assignment(client, events.get(), records.get(), log),
+          admin(std::make_unique<Admin::Impl>(client, log)) {}
+
+    Result<void> serve_events(int wait_ms);
+    Result<void> check_owned(std::span<const Commit> wanted) const;
+};
+
+Result<Consumer> Consumer::open(const ConsumerOptions& options, Logger log) {
+    SLUICE_ASSIGN(auto conf, consumer_conf(options));
+    SLUICE_ASSIGN(auto connection, open_connection(RD_KAFKA_CONSUMER, std::move(conf)));
+    // Errors and rebalances arrive on one queue.
+    rd_kafka_poll_set_consumer(connection.client.get());
+    return Consumer(std::make_unique<Impl>(std::move(connection), options, std::move(log)));
+}
+
+Consumer::Consumer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Consumer::Consumer(Consumer&&) noexcept = default;
+Consumer& Consumer::operator=(Consumer&&) noexcept = default;
+Consumer::~Consumer() = default;
+
+Result<void> Consumer::subscribe(std::span<const std::string> topics,
+                                 AssignmentListener& listener) {
+    impl_->listener = &listener;
+    const PartitionListHandle list{
+        rd_kafka_topic_partition_list_new(static_cast<int>(topics.size()))};
+    for (const auto& topic : topics) {
+        rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    }
+    const auto code = rd_kafka_subscribe(impl_->client, list.get());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return fail(make_error(code, "kafka.subscribe"));
+    }
+    return {};
+}
+
+Result<void> Consumer::serve() {
+    check(!impl_->serving, "Consumer::serve() is called from its own listener");
+    drain_logs(impl_->logs.get(), *impl_->log);
+    SLUICE_TRY(impl_->serve_events(0));
+    impl_->assignment.forward_queues();
+    return {};
+}
+
+Result<void> Consumer::Impl::serve_events(int wait_ms) {
+    std::optional<Error> worst;
+    const auto note = [&worst](std::optional<Error> error) {
+        if (error && (!worst || outranks(*error, *worst))) {
+            worst = std::move(error);
+        }
+    };
+    serving = true;
+    assignment.begin_serving();
+    while (const EventHandle event{rd_kafka_queue_poll(events.get(), wait_ms)}) {
+        wait_ms = 0;
+        switch (rd_kafka_event_type(event.get())) {
+            case RD_KAFKA_EVENT_REBALANCE:
+                troubles.reached();
+                assignment.rebalance(event.get(), *listener);
+                break;
+            case RD_KAFKA_EVENT_ERROR:
+                note(troubles.sort(client, event.get(), *log));
+                break;
+            case RD_KAFKA_EVENT_FETCH:
+                // Each partition's queue is forwarded to ours before it is fetched.
+                check(false, "a record came around the record queue");
+                break;
+            default:
+                break;
+        }
+    }
+    assignment.end_serving();
+    serving = false;
+    if (auto settled = assignment.settle(); !settled) {
+        note(settled.error());
+    }
+    if (worst) {
+        return fail(*std::move(worst));
+    }
+    return {};
+}
+
+Poll Consumer::poll(std::chrono::milliseconds wait, std::size_t records_max) {
+    impl_->assignment.forward_queues();
+    Poll poll;
+    poll.impl_ = impl_->pool->take();
+    poll.impl_->home = impl_->pool;
+    read_queue(impl_->records.get(), wait, records_max, impl_->headers, impl_->assignment,
+               *poll.impl_);
+    return poll;
+}
+
+Result<void> Consumer::start(const TopicPartition& partition, Offset next) {
+    return impl_->assignment.start(partition, next);
+}
+
+Result<void> Consumer::stop(const TopicPartition& partition) {
+    return impl_->assignment.stop(partition);
+}
+
+Result<std::vector<Committed>> Consumer::committed(std::span<const TopicPartition> partitions,
+                                                   Deadline deadline) {
+    constexpr const char* op = "kafka.committed";
+    std::vector<Committed> out;
+    if (partitions.empty()) {
+        return out;
+    }
+    const auto list = to_list(partitions);
+    const auto code = rd_kafka_committed(impl_->client, list.get(), deadline.left_ms());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return fail(impl_->troubles.explain(make_error(code, op)));
+    }
+    impl_->troubles.reached();
+    out.reserve(partitions.size());
+    for (const auto& partition : partitions) {
+        const auto* const element = rd_kafka_topic_partition_list_find(
+            list.get(), partition.topic.c_str(), partition.partition.value());
+        if (element->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return fail(make_error(element->err, op, partition.to_string()));
+        }
+        Committed& committed = out.emplace_back();
+        committed.partition = partition;
+        if (element->offset >= 0) {
+            committed.next = Offset(element->offset);
+            committed.metadata.assign(static_cast<const char*>(element->metadata),
+                                      element->metadata_size);
+        }
+    }
+    return out;
+}
+
+// Brokers check a member's membership, not what it owns: they would take such a commit.
+Result<void> Consumer::Impl::check_owned(std::span<const Commit> wanted) const {
+    for (const auto& commit : wanted) {
+        if (!assignment.owns(commit.partition)) {
+            return fail({.action = Action::stop,
+                         .op = "kafka.commit",
+                         .where = commit.partition.at(commit.next),
+                         .code = {},
+                         .detail = "the partition is not assigned to this process",
+                         .hint = {}});
+        }
+    }
+    return {};
+}
+
+Result<void> Consumer::commit(std::span<const Commit> commits, Deadline deadline) {
+    SLUICE_TRY(impl_->check_owned(commits));
+    return commits.empty() ? Result<void>{} : impl_->commits.wait(commits, deadline);
+}
+
+Result<void> Consumer::commit_first(std::span<const Commit> commits, Deadline deadline) {
+    check(impl_->listener == nullptr, "Consumer::commit_first() after subscribe()");
+    if (commits.empty()) {
+        return {};
+    }
+    auto stored = impl_->commits.wait(commits, deadline);
+    if (!stored) {
+        auto error = impl_->troubles.explain(stored.error());
+        if (error.code == rd_kafka_err2name(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)) {
+            error.action = Action::retry;
+            error.detail = "the group '" + impl_->group + "' has members already";
+        }
+        return fail(std::move(error));
+    }
+    return {};
+}
+
+Result<void> Consumer::commit_async(std::span<const Commit> commits) {
+    SLUICE_TRY(impl_->check_owned(commits));
+    return commits.empty() ? Result<void>{} : impl_->commits.send(commits);
+}
+
+bool Consumer::commit_pending() const { return impl_->commits.pending(); }
+
+std::optional<Result<void>> Consumer::take_commit_result() {
+    return impl_->commits.take_result();
+}
+
+std::optional<Offset> Consumer::high_watermark(const TopicPartition& partition) const {
+    std::int64_t low = -1;
+    std::int64_t high = -1;
+    const auto code =
+        rd_kafka_get_watermark_offsets(impl_->client, partition.topic.c_str(),
+                                       partition.partition.value(), &low, &high);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) {
+        return std::nullopt;
+    }
+    return Offset(high);
+}
+
+void Consumer::close(Deadline deadline) {
+    auto& impl = *impl_;
+    if (impl.listener != nullptr) {
+        (void)impl.serve_events(0);  // What waits is answered while the client is still whole.
+    }
+    impl.assignment.begin_closing();
+    const ErrorHandle refused{rd_kafka_consumer_close_queue(impl.client, impl.events.get())};
+    while (!refused && rd_kafka_consumer_closed(impl.client) == 0 && !deadline.passed()) {
+        // A slice, as the end of the closing itself brings no event.
+        const auto slice = std::min(deadline.left_ms(), 20);
+        if (auto served = impl.serve_events(slice); !served) {
+            impl.log->debug("while closing: {}", served.error().message());
+        }
+    }
+    if (!refused && rd_kafka_consumer_closed(impl.client) == 0) {
+        impl.log->warn("no broker confirmed in time that this member leaves its group");
+    }
+    drain_logs(impl.logs.get(), *impl.log);
+    impl_.reset();
+}
+
+Admin& Consumer::admin() { return impl_->admin; }
+
+}  // namespace sluice::kafka

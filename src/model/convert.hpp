@@ -1,0 +1,65 @@
+// From a Cell to the typed value of a column, exactly or not at all. Shared by all sinks, so
+// that both databases agree on what a value is. Pure.
+//
+// Every function fails with a short reason ("2147483648 does not fit 32 bits") that does not
+// quote more than a number; the caller adds topic, partition, offset and column.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/uuid.hpp"
+#include "model/cell.hpp"
+
+#include <tl/expected.hpp>
+
+namespace sluice::convert {
+
+struct Misfit {
+    std::string reason;
+    std::string hint;  // What to change; may be empty.
+};
+template <class T>
+using Fit = tl::expected<T, Misfit>;
+
+Fit<bool> boolean(const Cell& cell);
+// `bits` is 8, 16, 32 or 64. 1.0 and 1e3 are integers; 1.5 is not.
+Fit<std::int64_t> integer(const Cell& cell, int bits);
+// The nearest double. Refused: overflow, and an integer that a double can't hold exactly.
+Fit<double> float64(const Cell& cell);
+// The nearest float. Refused: overflow, and an integer that a float can't hold exactly.
+Fit<float> float32(const Cell& cell);
+
+// value = (negative ? -1 : 1) * digits * 10^-scale. `digits` has no leading zeros ("" is zero);
+// the scale may be negative (1e3 is digits "1", scale -3).
+struct Decimal {
+    bool negative = false;
+    std::string digits;
+    std::int32_t scale = 0;
+};
+// A JSON string holding a number is accepted too: it is the customary exact form. Refused: an
+// exponent beyond +-131072, which would let a few bytes become a number of megabytes.
+Fit<Decimal> decimal(const Cell& cell);
+
+// UTF-8; may hold NUL, which PostgreSQL's encoder refuses. Numbers, booleans, objects and arrays
+// give their JSON text. The view lives as long as the cell or `scratch`.
+Fit<std::string_view> text(const Cell& cell, std::string& scratch);
+// JSON text, for json and jsonb columns. Texts that have no type of their own become JSON strings,
+// in `scratch`; a NUL in such a text becomes \u0000. For NUL in JSON cells see Cell::document.
+Fit<std::string_view> json(const Cell& cell, std::string& scratch);
+// Raw bytes; a JSON string needs a declared encoding. Bytes and texts without a type of their own
+// are taken as they are where none is declared.
+Fit<std::string_view> bytes(const Cell& cell, Reading reading, std::string& scratch);
+Fit<Uuid> uuid(const Cell& cell);
+
+// Whether a text without an offset is taken ("2026-01-02T03:04:05").
+enum class Zone : std::uint8_t { required, optional };
+// Microseconds since 1970-01-01T00:00:00Z. Numbers need a unit; texts are RFC 3339 (a space for
+// the T is fine). Refused: digits below a microsecond that are not zero, second 60, and a
+// missing offset where `zone` says so. A text without an offset is taken as UTC.
+Fit<std::int64_t> timestamp_us(const Cell& cell, Reading reading, Zone zone);
+// Days since 1970-01-01. Texts are YYYY-MM-DD; numbers need the unit `days`.
+Fit<std::int32_t> date(const Cell& cell, Reading reading);
+
+}  // namespace sluice::convert

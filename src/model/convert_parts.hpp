@@ -1,0 +1,50 @@
+// What the convert_*.cpp files share. Not for other folders.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "model/convert.hpp"
+
+namespace sluice::convert::parts {
+
+// The largest decimal exponent taken, either sign: PostgreSQL's numeric ends at 131072 digits
+// before the point.
+constexpr std::int32_t exponent_limit = 131'072;
+
+// A number by the grammar of RFC 8259, taken apart. Views into the token.
+struct Number {
+    bool negative = false;
+    std::string_view whole;
+    std::string_view fraction;
+    std::int32_t exponent = 0;   // As written; saturates far beyond exponent_limit.
+    bool plain_integer = false;  // Neither a point nor an exponent.
+};
+std::optional<Number> parse_number(std::string_view token);
+
+// The same number as significant digits without zeros at either end, times 10^exponent.
+struct Significand {
+    std::string_view whole;     // The digits are those of `whole`, then those of `fraction`.
+    std::string_view fraction;
+    std::int64_t exponent = 0;
+
+    [[nodiscard]] std::size_t size() const { return whole.size() + fraction.size(); }
+};
+Significand significand(const Number& number);
+
+// True for kinds that may hold a number as text: number, text and, where `strings`, string.
+bool holds_number(const Cell& cell, bool strings);
+
+// How a reason names the number of a cell. Numbers are quoted, at most 40 characters of them;
+// texts of records never are.
+std::string name_number(const Cell& cell);
+
+inline tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
+    return tl::unexpected<Misfit>(Misfit{std::move(reason), std::move(hint)});
+}
+// "a JSON string is not read as an integer", with what to do about this kind of cell.
+tl::unexpected<Misfit> wrong_kind(const Cell& cell, std::string_view wanted);
+
+}  // namespace sluice::convert::parts

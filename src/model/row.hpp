@@ -1,0 +1,21 @@
+// What a record becomes in one table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/cell.hpp"
+
+namespace sluice {
+
+enum class RowOp : std::uint8_t { put, del };
+
+// The cells stand in the order of the target's columns (see Target in map/plan.hpp); a delete
+// has only its key cells filled, the others are absent. Valid until the next record is mapped.
+struct Row {
+    std::uint32_t target = 0;  // Which of the route's targets, counted from 0.
+    RowOp op = RowOp::put;
+    std::span<const Cell> cells;
+};
+
+}  // namespace sluice

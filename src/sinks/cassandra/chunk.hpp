@@ -1,0 +1,122 @@
+// The encoded rows of one poll, or of several that waited together, for one route: what one
+// write of the driver sends. Rows of one Cassandra partition are found while they are added and
+// leave as one batch; their order does not matter, since each carries its own timestamp.
+//
+// The lane's thread owns it. While it is under way the driver reads cells() and wire(), which
+// nothing here changes then.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/ids.hpp"
+#include "sinks/cassandra/bridge.hpp"
+#include "sinks/cassandra/rows.hpp"
+
+namespace sluice::cassandra {
+
+// Measured (see README.md): larger batches are no faster, and cost the server more at once.
+inline constexpr std::size_t group_bytes_max = 32u << 10;
+inline constexpr std::size_t group_rows_max = 500;
+
+// What a chunk holds of one Kafka partition: its records [from, to).
+struct Piece {
+    const TopicPartition* partition = nullptr;  // Outlives the chunk.
+    Offset from;
+    Offset to;
+    std::size_t rows = 0;
+    std::size_t open = 0;  // Rows that are not durable yet.
+    bool live = true;      // False: durable and reported, or dropped.
+};
+
+class Chunk {
+public:
+    static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+
+    // Empties it for a new life; memory is kept, up to a bound.
+    void start(std::uint64_t id, std::uint32_t route);
+
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] std::uint32_t route() const { return route_; }
+    [[nodiscard]] std::size_t bytes() const {
+        return cells_.size() + rows_.size() * (sizeof(RowRef) + sizeof(SlcRow));
+    }
+    [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+
+    std::uint32_t add_piece(const TopicPartition& partition, Offset from);
+    [[nodiscard]] std::vector<Piece>& pieces() { return pieces_; }
+    [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
+    [[nodiscard]] bool has_live() const;
+
+    // `table` tells apart the tables of a session, `statement` indexes its statements.
+    Result<void> add(std::uint32_t piece, std::uint32_t table, std::uint32_t statement,
+                     const TablePlan& plan, const Record& record, ClockMicros clock,
+                     const Row& row);
+    // Forgets the rows of a record that were added last.
+    void roll_back(std::uint32_t piece, Offset offset);
+
+    // Lists what is open for the driver; with `alone` no row shares its request with another.
+    void list(bool alone);
+    [[nodiscard]] std::string_view cells() const { return cells_; }
+    [[nodiscard]] const std::vector<SlcRow>& wire() const { return wire_; }
+    [[nodiscard]] std::size_t requests() const { return requests_; }  // That wire() comes to.
+
+    // Of a row of wire().
+    [[nodiscard]] std::uint32_t row_at(std::size_t wire_index) const { return listed_[wire_index]; }
+    [[nodiscard]] bool is_open(std::uint32_t row) const;
+    [[nodiscard]] std::uint32_t statement_of(std::uint32_t row) const {
+        return rows_[row].statement;
+    }
+    [[nodiscard]] std::uint32_t piece_of(std::uint32_t row) const { return rows_[row].piece; }
+    [[nodiscard]] Offset offset_of(std::uint32_t row) const { return rows_[row].offset; }
+    void settle(std::uint32_t row);
+    // The piece ends before `offset`; its rows from there on are forgotten.
+    void cut(std::uint32_t piece, Offset offset);
+
+private:
+    struct RowRef {
+        std::uint64_t begin = 0;  // In cells_.
+        Offset offset;
+        std::uint32_t bytes = 0;
+        std::uint32_t statement = 0;
+        std::uint32_t piece = 0;
+        std::uint32_t group = 0;
+        std::uint32_t previous = none;  // In its group.
+        bool open = true;
+    };
+    struct Group {
+        std::uint64_t key_begin = 0;  // In cells_.
+        std::uint32_t key_size = 0;
+        std::uint32_t table = 0;
+        std::uint64_t hash = 0;
+        std::uint32_t last = none;  // Its rows, from the last backwards.
+        std::uint32_t rows = 0;
+        std::size_t bytes = 0;
+    };
+
+    [[nodiscard]] std::string_view key_of(const Group& group) const {
+        return std::string_view(cells_).substr(group.key_begin, group.key_size);
+    }
+    std::uint32_t group_for(std::uint32_t piece, std::uint32_t table, std::size_t key_begin,
+                            std::size_t key_size, std::size_t row_bytes);
+    std::uint32_t& slot_for(std::uint32_t table, std::string_view key, std::uint64_t hash);
+    void grow_slots();
+
+    std::uint64_t id_ = 0;
+    std::uint32_t route_ = 0;
+    std::string cells_;
+    std::vector<RowRef> rows_;
+    std::vector<Piece> pieces_;
+    std::vector<std::uint32_t> last_groups_;  // By piece: the group of its last row.
+    std::vector<Group> groups_;
+    std::vector<std::uint32_t> slots_;  // Open addressing: groups by table and key.
+    std::size_t slots_used_ = 0;
+    std::vector<SlcRow> wire_;
+    std::vector<std::uint32_t> listed_;  // Row of each entry of wire_.
+    std::size_t requests_ = 0;
+};
+
+}  // namespace sluice::cassandra

@@ -1,0 +1,201 @@
+#include "sinks/cassandra/database.hpp"
+
+#include <algorithm>
+
+namespace sluice::cassandra {
+namespace {
+
+Result<void> create_keyspace(Session& session, const DestinationOptions& options,
+                             const Logger& log, Deadline deadline) {
+    SLUICE_ASSIGN(const bool exists, has_keyspace(session, options.keyspace, deadline));
+    if (exists) {
+        return {};
+    }
+    const auto definition =
+        keyspace_definition(options.keyspace, options.local_dc, session.nodes());
+    if (auto created = session.query(definition, deadline); !created) {
+        Error error = std::move(created).error();
+        if (error.action == Action::configure) {
+            error.hint = "have this run by a role that may: " + definition;
+        }
+        return fail(std::move(error));
+    }
+    log->info("created the keyspace, which was missing: {}", definition);
+    return {};
+}
+
+TableName name_of(const Target& target, const Place& place) {
+    return split_name(target.table.empty() ? events_table : std::string_view(target.table),
+                      place.keyspace);
+}
+
+std::string quoted(const TableName& name) {
+    return quote_identifier(name.keyspace) + "." + quote_identifier(name.table);
+}
+
+bool same_binds(const TablePlan& before, const TablePlan& now) {
+    return before.binds == now.binds && before.remove == now.remove;
+}
+
+Error changed_table(const TablePlan& plan) {
+    return {.action = Action::configure,
+            .op = "cassandra.table",
+            .where = {},
+            .code = {},
+            .detail = "the columns of table '" + plan.name + "' are no longer what they were when "
+                      "this lane started",
+            .hint = "restart sluice to take the new table up, or undo the change"};
+}
+
+bool feeds(const Route& route, const std::string& topic) {
+    return std::ranges::find(route.topics, topic) != route.topics.end();
+}
+
+}  // namespace
+
+Database::Database(const DestinationOptions& options, Session session)
+    : place_{options.keyspace, options.username},
+      session_(std::move(session)),
+      progress_(options.pipeline, options.keyspace) {}
+
+Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& options,
+                                                 std::span<const Route> routes, const Logger& log,
+                                                 Deadline deadline) {
+    SLUICE_ASSIGN(auto session, Session::connect(connect_options(options), deadline));
+    SLUICE_TRY(create_keyspace(session, options, log, deadline));
+    std::unique_ptr<Database> database(new Database(options, std::move(session)));
+    SLUICE_ASSIGN(database->id_, database->progress_.open(database->session_, deadline));
+    SLUICE_ASSIGN(auto resolved,
+                  resolve(database->session_, database->place_, routes, true, deadline));
+    for (const auto& definition : resolved.created) {
+        log->info("created the table, which was missing: {}", definition);
+    }
+    if (!resolved.problems.empty()) {
+        return fail(all_problems(resolved.problems));
+    }
+    database->routes_ = std::move(resolved.routes);
+    database->plans_ = std::move(resolved.plans);
+    std::uint32_t tables = 0;
+    for (const auto& plans : database->plans_) {
+        database->first_tables_.push_back(tables);
+        tables += static_cast<std::uint32_t>(plans.size());
+    }
+    database->statements_.resize(tables * 2);
+    database->pointers_.resize(tables * 2);
+    for (std::uint32_t r = 0; r < database->routes_.size(); ++r) {
+        SLUICE_TRY(database->prepare(r, deadline));
+    }
+    return database;
+}
+
+Result<void> Database::prepare(std::uint32_t route, Deadline deadline) {
+    for (std::uint32_t t = 0; t < plans_[route].size(); ++t) {
+        const TablePlan& plan = plans_[route][t];
+        const std::uint32_t put = statement(table(route, t), RowOp::put);
+        const std::uint32_t del = statement(table(route, t), RowOp::del);
+        SLUICE_ASSIGN(auto insert, session_.prepare(plan.insert, deadline));
+        pointers_[put] = insert.get();
+        // The bridge takes no null pointers; nothing deletes from a table without upserts.
+        pointers_[del] = insert.get();
+        statements_[put].emplace(std::move(insert));
+        if (!plan.remove.empty()) {
+            SLUICE_ASSIGN(auto remove, session_.prepare(plan.remove, deadline));
+            pointers_[del] = remove.get();
+            statements_[del].emplace(std::move(remove));
+        }
+    }
+    return {};
+}
+
+Result<void> Database::refresh(std::uint32_t route, Deadline deadline) {
+    SLUICE_ASSIGN(const auto plans,
+                  resolve_again(session_, place_, routes_[route], deadline));
+    for (std::size_t t = 0; t < plans.size(); ++t) {
+        if (!same_binds(plans_[route][t], plans[t])) {
+            return fail(changed_table(plans_[route][t]));
+        }
+    }
+    return prepare(route, deadline);
+}
+
+Result<void> Database::check_afresh(std::span<const Position> positions, Deadline deadline) {
+    std::vector<std::string> topics;
+    for (const auto& position : positions) {
+        if (std::ranges::find(topics, position.partition.topic) == topics.end()) {
+            topics.push_back(position.partition.topic);
+        }
+    }
+    for (const auto& topic : topics) {
+        SLUICE_ASSIGN(const bool known, progress_.knows(session_, topic, deadline));
+        for (std::size_t r = 0; !known && r < routes_.size(); ++r) {
+            for (std::size_t t = 0; feeds(routes_[r], topic) && t < plans_[r].size(); ++t) {
+                const auto table = name_of(routes_[r].targets[t], place_);
+                SLUICE_ASSIGN(const bool rows,
+                              has_rows_of(plans_[r][t], table, positions, topic, deadline));
+                if (rows) {
+                    return fail({.action = Action::stop,
+                                 .op = "cassandra.begin",
+                                 .where = {},
+                                 .code = {},
+                                 .detail = "table '" + table.keyspace + "." + table.table +
+                                           "' has rows, but there is no progress on topic '" +
+                                           topic + "' that accounts for them",
+                                 .hint = "if the pipeline was renamed, use its old name; "
+                                         "`sluice reset --lane cassandra` says that this is "
+                                         "intended, or empty the table"});
+                }
+            }
+        }
+    }
+    return {};
+}
+
+// In a zero-config table only the topic's own rows matter, and they are where it begins.
+Result<bool> Database::has_rows_of(const TablePlan& plan, const TableName& table,
+                                   std::span<const Position> positions, const std::string& topic,
+                                   Deadline deadline) {
+    const bool buckets = std::ranges::find(plan.binds, Fill::bucket, &Bind::fill) !=
+                         plan.binds.end();
+    if (!buckets) {
+        SLUICE_ASSIGN(const bool accounted, accounted_for(topic, table, deadline));
+        if (accounted) {
+            return false;
+        }
+        return has_rows(session_, quoted(table), {}, deadline);
+    }
+    for (const auto& position : positions) {
+        if (position.partition.topic != topic) {
+            continue;
+        }
+        const auto condition = "WHERE kafka_topic = " + quote_text(topic) + " AND kafka_partition = " +
+                               std::to_string(position.partition.partition.value()) +
+                               " AND bucket = " +
+                               std::to_string(position.next.value() / bucket_offsets);
+        SLUICE_ASSIGN(const bool rows, has_rows(session_, quoted(table), condition, deadline));
+        if (rows) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Another topic of this pipeline feeds the table, and has progress.
+Result<bool> Database::accounted_for(const std::string& topic, const TableName& table,
+                                     Deadline deadline) {
+    for (const auto& route : routes_) {
+        const bool same = std::ranges::any_of(route.targets, [&](const Target& target) {
+            return quoted(name_of(target, place_)) == quoted(table);
+        });
+        for (const auto& other : route.topics) {
+            if (same && other != topic) {
+                SLUICE_ASSIGN(const bool known, progress_.knows(session_, other, deadline));
+                if (known) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+}  // namespace sluice::cassandra

@@ -1,0 +1,391 @@
+#include "sinks/cassandra/destination.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/check.hpp"
+#include "sinks/cassandra/database.hpp"
+#include "sinks/cassandra/flow.hpp"
+
+namespace sluice::cassandra {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Measured (see README.md): more under way only lengthens the server's queues. Of each chunk so
+// many requests, and of those that are batches so many rows.
+constexpr std::size_t chunks_sending_max = 2;
+constexpr std::size_t requests_sending_max = 256;
+constexpr std::size_t rows_sending_max = 1024;
+// Above the server's own write_request_timeout of 2 s, so that its answer comes first.
+constexpr auto write_wait = 10s;
+// Polls that wait are joined up to here: larger chunks make no larger batches.
+constexpr std::size_t joined_bytes_max = 512u << 10;
+// After "invalid" the server has just answered, so this is rarely long; the lane waits for it.
+constexpr auto refresh_wait = 2s;
+
+// Outcomes on their way from the driver's thread to the lane's.
+class Mailbox {
+public:
+    struct Mail {
+        LoadPtr load;
+        WriteOutcome outcome;
+    };
+
+    void post(Mail mail) {
+        const std::lock_guard lock(mutex_);
+        mail_.push_back(std::move(mail));
+        changed_.notify_all();
+    }
+    std::vector<Mail> take() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(mail_, {});
+    }
+    void wait(TimePoint until) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_until(lock, until, [&] { return !mail_.empty(); });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Mail> mail_;
+};
+
+// Keeps chunk and mailbox alive while the driver has them, also past the destination's end.
+class ChunkListener final : public WriteListener {
+public:
+    ChunkListener(std::shared_ptr<Mailbox> mailbox, LoadPtr load)
+        : mailbox_(std::move(mailbox)), load_(std::move(load)) {}
+    void done(WriteOutcome outcome) noexcept override {
+        mailbox_->post({std::move(load_), std::move(outcome)});
+    }
+
+private:
+    std::shared_ptr<Mailbox> mailbox_;
+    LoadPtr load_;
+};
+
+// What the lane's thread keeps of a partition that is ours.
+struct PartitionState {
+    bool ready = false;
+    bool stopped = false;  // By Rejected or Refused: what still comes is ignored.
+    bool touched = false;  // Since the last seal.
+    Offset next;           // The end of what was sealed.
+    Offset to;             // Behind the last record that was delivered.
+    std::uint32_t route = 0;
+    std::uint64_t chunk = 0;  // The chunk that `piece` belongs to.
+    std::uint32_t piece = 0;
+};
+
+class CassandraDestination final : public Destination {
+public:
+    CassandraDestination(DestinationOptions options, std::vector<Route> routes, Logger log)
+        : options_(std::move(options)),
+          log_(std::move(log)),
+          routes_(std::move(routes)),
+          open_(routes_.size()),
+          flow_(routes_.size(), chunks_sending_max),
+          mailbox_(std::make_shared<Mailbox>()) {}
+
+    ~CassandraDestination() override { close(Deadline::in(0ms)); }
+
+    [[nodiscard]] std::string_view name() const override { return "cassandra"; }
+    [[nodiscard]] std::span<const Route> routes() const override {
+        return database_ ? database_->routes() : routes_;
+    }
+    [[nodiscard]] const Uuid& id() const override { return id_; }
+    [[nodiscard]] bool progress_in_group() const override { return true; }
+
+    Result<void> open(Deadline deadline) override {
+        database_.reset();
+        SLUICE_ASSIGN(database_, Database::open(options_, routes_, log_, deadline));
+        id_ = database_->id();
+        return {};
+    }
+
+    Result<std::vector<Position>> stored(const std::string& topic, Deadline deadline) override {
+        return database_->progress().stored(database_->session(), topic, deadline);
+    }
+
+    Result<void> begin(std::span<const Position> positions, Deadline deadline) override {
+        SLUICE_TRY(database_->check_afresh(positions, deadline));
+        return database_->progress().begin(database_->session(), positions, deadline);
+    }
+
+    void save(std::span<const Position> positions) override {
+        database_->progress().save(database_->session(), positions);
+    }
+
+    void acquire(const AcquireRequest& request) override {
+        check(request.next.has_value(), "the group's progress says where to start");
+        forget(std::array{request.partition});
+        PartitionState& state = states_[request.partition];
+        state = {.ready = true, .next = *request.next, .to = *request.next};
+        events_.emplace_back(Ready{request.partition, *request.next});
+    }
+
+    void release(std::span<const TopicPartition> partitions, Deadline deadline) override {
+        pump();
+        while (flow_.busy_with(partitions) && !deadline.passed()) {
+            wait(deadline);
+            pump();
+        }
+        forget(partitions);
+    }
+
+    void abandon(std::span<const TopicPartition> partitions) override { forget(partitions); }
+
+    Result<void> add(std::uint32_t route, const Record& record, ClockMicros clock,
+                     const Row& row) override {
+        PartitionState& state = state_of(record, route);
+        if (state.stopped) {
+            return {};
+        }
+        Chunk& chunk = open_chunk(route);
+        const std::uint32_t piece = piece_of(state, chunk);
+        const std::uint32_t table = database_->table(route, row.target);
+        auto added = chunk.add(piece, table, database_->statement(table, row.op),
+                               database_->plan(route, row.target), record, clock, row);
+        if (!added) {
+            chunk.roll_back(piece, record.offset);
+        }
+        return added;
+    }
+
+    void end_record(std::uint32_t route, const Record& record) override {
+        PartitionState& state = state_of(record, route);
+        if (state.stopped) {
+            return;
+        }
+        (void)piece_of(state, open_chunk(route));
+        state.to = record.offset.next();
+    }
+
+    std::vector<OffsetRange> seal() override {
+        std::vector<OffsetRange> sealed;
+        for (const auto& [partition, state] : touched_) {
+            state->touched = false;
+            if (!state->stopped && state->to > state->next) {
+                open_[state->route]->chunk.pieces()[state->piece].to = state->to;
+                sealed.push_back({*partition, state->next, state->to});
+                state->next = state->to;
+            }
+        }
+        touched_.clear();
+        last_partition_ = nullptr;
+        for (auto& load : open_) {
+            if (load) {
+                flow_.add(std::exchange(load, nullptr));
+            }
+        }
+        pump();
+        return sealed;
+    }
+
+    bool wait_for_room(Deadline deadline) override {
+        pump();
+        while (!has_room() && !has_events() && !deadline.passed()) {
+            wait(deadline);
+            pump();
+        }
+        return has_room();
+    }
+
+    [[nodiscard]] bool busy() const override { return flow_.busy(); }
+
+    std::vector<DestinationEvent> take_events() override {
+        pump();
+        auto events = std::exchange(events_, {});
+        for (auto& event : flow_.take_events()) {
+            if (const auto* rejected = std::get_if<Rejected>(&event)) {
+                stop(rejected->partition);
+            } else if (const auto* refused = std::get_if<Refused>(&event)) {
+                stop(refused->partition);
+            }
+            events.push_back(std::move(event));
+        }
+        return events;
+    }
+
+    void close(Deadline deadline) override {
+        if (!database_) {
+            return;
+        }
+        pump();
+        while (flow_.busy() && !deadline.passed()) {
+            wait(deadline);
+            pump();
+        }
+        database_->session().close(deadline);
+        database_.reset();
+    }
+
+private:
+    [[nodiscard]] bool has_room() const { return flow_.bytes() < options_.room.value(); }
+    [[nodiscard]] bool has_events() const { return !events_.empty() || flow_.has_events(); }
+
+    // Until something may have changed.
+    void wait(Deadline deadline) {
+        const TimePoint until = std::chrono::steady_clock::now() + deadline.left();
+        mailbox_->wait(std::min(flow_.due().value_or(until), until));
+    }
+
+    // Everything that can be done now, without waiting.
+    void pump() {
+        for (auto& mail : mailbox_->take()) {
+            flow_.done(mail.load, mail.outcome, std::chrono::steady_clock::now());
+        }
+        if (!database_) {
+            return;
+        }
+        while (const auto route = flow_.stale(std::chrono::steady_clock::now())) {
+            auto refreshed = database_->refresh(*route, Deadline::in(refresh_wait));
+            flow_.refreshed(*route,
+                            refreshed ? std::nullopt : std::optional(std::move(refreshed).error()),
+                            std::chrono::steady_clock::now());
+        }
+        while (const auto load = flow_.next(std::chrono::steady_clock::now())) {
+            send(load);
+        }
+    }
+
+    void send(const LoadPtr& load) {
+        const Chunk& chunk = load->chunk;
+        const std::size_t rows = requests_sending_max * chunk.wire().size() / chunk.requests();
+        const WriteRequest request{.statements = database_->statements(),
+                                   .cells = chunk.cells(),
+                                   .rows = chunk.wire().data(),
+                                   .rows_size = chunk.wire().size(),
+                                   .in_flight_max = static_cast<std::uint32_t>(
+                                       std::min(rows, rows_sending_max)),
+                                   .timeout = write_wait};
+        auto sent = database_->session().write(request,
+                                               std::make_unique<ChunkListener>(mailbox_, load));
+        if (!sent) {
+            WriteOutcome outcome{.errors = {std::move(sent).error()}, .failures = {}};
+            for (std::uint32_t i = 0; i < chunk.wire().size(); ++i) {
+                outcome.failures.push_back({i, 0});
+            }
+            flow_.done(load, outcome, std::chrono::steady_clock::now());
+        }
+    }
+
+    PartitionState& state_of(const Record& record, std::uint32_t route) {
+        if (record.partition != last_partition_) {
+            const auto found = states_.find(*record.partition);
+            check(found != states_.end() && found->second.ready,
+                  "records come only from partitions that are ready");
+            last_partition_ = record.partition;
+            last_state_ = &*found;
+            last_state_->second.route = route;
+        }
+        PartitionState& state = last_state_->second;
+        if (!state.touched) {
+            state.touched = true;
+            touched_.emplace_back(&last_state_->first, &state);
+        }
+        return state;
+    }
+
+    Chunk& open_chunk(std::uint32_t route) {
+        LoadPtr& load = open_[route];
+        if (!load) {
+            load = flow_.take_back(route, joined_bytes_max);
+        }
+        if (!load) {
+            load = flow_.take_spare();
+            load = load ? load : std::make_shared<Load>();
+            load->chunk.start(++chunks_, route);
+        }
+        return load->chunk;
+    }
+
+    std::uint32_t piece_of(PartitionState& state, Chunk& chunk) {
+        if (state.chunk != chunk.id() || !chunk.pieces()[state.piece].live) {
+            state.chunk = chunk.id();
+            state.piece = chunk.add_piece(last_state_->first, state.next);
+        }
+        return state.piece;
+    }
+
+    void forget(std::span<const TopicPartition> partitions) {
+        for (const auto& partition : partitions) {
+            flow_.drop(partition);
+            stop(partition);
+            if (const auto state = states_.find(partition); state != states_.end()) {
+                state->second.ready = false;
+            }
+        }
+    }
+
+    // Takes out of the open chunks what is not sealed yet.
+    void stop(const TopicPartition& partition) {
+        last_partition_ = nullptr;
+        if (const auto state = states_.find(partition); state != states_.end()) {
+            state->second.stopped = true;
+        }
+        for (const auto& load : open_) {
+            for (std::size_t p = 0; load && p < load->chunk.pieces().size(); ++p) {
+                auto& piece = load->chunk.pieces()[p];
+                piece.live = piece.live && *piece.partition != partition;
+            }
+        }
+    }
+
+    using StateEntry = std::pair<const TopicPartition, PartitionState>;
+
+    DestinationOptions options_;
+    Logger log_;
+    std::vector<Route> routes_;  // As configured.
+    Uuid id_;
+    std::unique_ptr<Database> database_;
+    // States are never erased: pieces point to their keys.
+    std::unordered_map<TopicPartition, PartitionState> states_;
+    std::vector<std::pair<const TopicPartition*, PartitionState*>> touched_;
+    const TopicPartition* last_partition_ = nullptr;
+    StateEntry* last_state_ = nullptr;
+    std::vector<LoadPtr> open_;  // By route: what is not sealed yet.
+    std::uint64_t chunks_ = 0;
+    Flow flow_;
+    std::vector<DestinationEvent> events_;
+    std::shared_ptr<Mailbox> mailbox_;
+};
+
+}  // namespace
+
+ConnectOptions connect_options(const DestinationOptions& options) {
+    return {.hosts = options.hosts,
+            .local_dc = options.local_dc,
+            .consistency = options.consistency,
+            .username = options.username,
+            .password = options.password,
+            .application_name = "sluice:" + options.pipeline};
+}
+
+std::unique_ptr<Destination> make_destination(DestinationOptions options, std::vector<Route> routes,
+                                              Logger log) {
+    return std::make_unique<CassandraDestination>(std::move(options), std::move(routes),
+                                                  std::move(log));
+}
+
+Result<std::size_t> forget_progress(const DestinationOptions& options,
+                                    std::span<const std::string> topics, Deadline deadline) {
+    SLUICE_ASSIGN(auto session, Session::connect(connect_options(options), deadline));
+    Progress progress(options.pipeline, options.keyspace);
+    SLUICE_ASSIGN(const bool keyspace, has_keyspace(session, options.keyspace, deadline));
+    std::size_t forgotten = 0;
+    if (keyspace) {
+        SLUICE_TRY(progress.open(session, deadline));
+        for (const auto& topic : topics) {
+            SLUICE_ASSIGN(const auto partitions, progress.forget(session, topic, deadline));
+            forgotten += partitions;
+        }
+    }
+    session.close(deadline);
+    return forgotten;
+}
+
+}  // namespace sluice::cassandra

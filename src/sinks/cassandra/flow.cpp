@@ -1,0 +1,301 @@
+#include "sinks/cassandra/flow.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.hpp"
+
+namespace sluice::cassandra {
+namespace {
+
+constexpr std::size_t spare_max = 8;
+
+// A row that is invalid on its own is tried this often before it, or its table, is blamed.
+constexpr unsigned refusals_max = 3;
+
+bool is_dead(const LoadPtr& load) { return !load->chunk.has_live(); }
+
+}  // namespace
+
+Flow::Flow(std::size_t routes, std::size_t sending_max)
+    : sending_max_(sending_max), routes_(routes) {}
+
+void Flow::add(LoadPtr load) {
+    load->counted = load->chunk.bytes();
+    bytes_ += load->counted;
+    all_.push_back(load);
+    report_durable(*load);  // Records without rows.
+    if (is_dead(load)) {
+        finish(load);
+        return;
+    }
+    auto& route = routes_[load->chunk.route()];
+    const bool parks = route.fault && route.fault->told;
+    (parks ? route.parked : queue_).push_back(std::move(load));
+}
+
+LoadPtr Flow::take_back(std::uint32_t route, std::size_t bytes_max) {
+    const auto found = std::find_if(queue_.rbegin(), queue_.rend(), [&](const LoadPtr& load) {
+        return load->chunk.route() == route;
+    });
+    if (found == queue_.rend()) {
+        return nullptr;
+    }
+    LoadPtr load = *found;
+    if (load->alone || load->route_probe || load->chunk.bytes() > bytes_max) {
+        return nullptr;
+    }
+    queue_.erase(std::next(found).base());
+    std::erase(all_, load);
+    bytes_ -= load->counted;
+    return load;
+}
+
+LoadPtr Flow::next(TimePoint now) {
+    while (!queue_.empty() && sending_ < sending_max_) {
+        if (database_ && (database_->probes > 0 || now < database_->due)) {
+            return nullptr;
+        }
+        LoadPtr load = std::move(queue_.front());
+        queue_.pop_front();
+        load->chunk.list(load->alone);
+        check(!load->chunk.wire().empty(), "what is queued has rows to send");
+        load->sending = true;
+        ++sending_;
+        if (database_) {
+            load->database_probe = true;
+            ++database_->probes;
+        }
+        return load;
+    }
+    return nullptr;
+}
+
+void Flow::done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now) {
+    check(load->sending, "an outcome belongs to a chunk under way");
+    load->sending = false;
+    --sending_;
+    ++outcomes_;
+    settle_passed(*load, outcome);
+    Verdict verdict = judge(*load, outcome);
+    report_durable(*load);
+    reject(std::move(verdict.rejections));
+    if (verdict.database) {
+        database_failed(*load, *verdict.database, now);
+    } else if (std::exchange(load->database_probe, false)) {
+        database_passed();
+    }
+    put_back(load, verdict, now);
+    sweep();
+    end_idle_faults();
+}
+
+void Flow::settle_passed(Load& load, const WriteOutcome& outcome) {
+    Chunk& chunk = load.chunk;
+    auto failed = outcome.failures.begin();
+    for (std::uint32_t i = 0; i < chunk.wire().size(); ++i) {
+        if (failed != outcome.failures.end() && failed->row == i) {
+            ++failed;
+            continue;
+        }
+        const std::uint32_t row = chunk.row_at(i);
+        const std::uint32_t statement = chunk.statement_of(row);
+        if (statement >= passed_at_.size()) {
+            passed_at_.resize(statement + 1);
+        }
+        passed_at_[statement] = outcomes_;
+        chunk.settle(row);
+    }
+}
+
+Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
+    Verdict verdict;
+    const bool refused = std::ranges::any_of(outcome.errors, [&](const Error& error) {
+        return error.code == code_unprepared || (load.alone && error.code == code_invalid);
+    });
+    if (refused && ++load.refusals == 1) {
+        load.refused_at = outcomes_;
+    }
+    for (const auto& failure : outcome.failures) {
+        judge_row(load, load.chunk.row_at(failure.row), outcome.errors[failure.error], verdict);
+    }
+    return verdict;
+}
+
+void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict& verdict) {
+    if (error.action == Action::retry && error.code != code_unprepared) {
+        // The rows behind a timeout fail too, and their reason says less.
+        if (!verdict.database || verdict.database->code == code_not_sent) {
+            verdict.database = error;
+        }
+        return;
+    }
+    if (!load.chunk.is_open(row)) {
+        return;  // Of a partition that is no longer ours.
+    }
+    const TopicPartition* partition =
+        load.chunk.pieces()[load.chunk.piece_of(row)].partition;
+    if (error.action == Action::stop) {
+        refuse(*partition, error);
+    } else if (error.code == code_invalid && !load.alone) {
+        verdict.isolate = true;
+    } else if (error.code == code_invalid && load.refusals >= refusals_max &&
+               passed_at_.size() > load.chunk.statement_of(row) &&
+               passed_at_[load.chunk.statement_of(row)] > load.refused_at) {
+        verdict.rejections.push_back({partition, load.chunk.offset_of(row), error});
+    } else {
+        const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
+        verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
+        verdict.table = error;
+    }
+}
+
+// Where a chunk goes that came back.
+void Flow::put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now) {
+    const bool open = !is_dead(load);
+    load->alone = load->alone || verdict.isolate;
+    if (verdict.table) {
+        if (open) {
+            routes_[load->chunk.route()].parked.push_front(load);
+        }
+        route_failed(*load, verdict, now);
+    } else {
+        const bool undecided = verdict.database || verdict.isolate;
+        if (load->route_probe && (!undecided || !open)) {
+            end_probe(*load, !verdict.database, now);
+        }
+        if (open) {
+            queue_.push_front(load);
+        }
+    }
+    if (!open) {
+        finish(load);
+    }
+}
+
+// One a partition: its first record that failed.
+void Flow::reject(std::vector<Rejection> rejections) {
+    std::ranges::sort(rejections, {}, [](const Rejection& rejection) {
+        return std::tuple(rejection.partition, rejection.offset);
+    });
+    const TopicPartition* last = nullptr;
+    for (auto& rejection : rejections) {
+        if (std::exchange(last, rejection.partition) == rejection.partition) {
+            continue;
+        }
+        for (const auto& load : all_) {
+            for (std::uint32_t p = 0; p < load->chunk.pieces().size(); ++p) {
+                if (load->chunk.pieces()[p].partition == rejection.partition) {
+                    load->chunk.cut(p, rejection.offset);
+                }
+            }
+            report_durable(*load);
+        }
+        rejection.error.action = Action::reject;
+        rejection.error.where = rejection.partition->at(rejection.offset);
+        events_.emplace_back(
+            Rejected{*rejection.partition, rejection.offset, std::move(rejection.error)});
+    }
+}
+
+void Flow::refuse(const TopicPartition& partition, const Error& error) {
+    for (const auto& load : all_) {
+        for (auto& piece : load->chunk.pieces()) {
+            piece.live = piece.live && piece.partition != &partition;
+        }
+    }
+    Error refused = error;
+    refused.where = partition.to_string();
+    events_.emplace_back(Refused{partition, std::move(refused)});
+}
+
+void Flow::report_durable(Load& load) {
+    for (auto& piece : load.chunk.pieces()) {
+        if (piece.live && piece.open == 0) {
+            piece.live = false;
+            if (piece.from < piece.to) {
+                events_.emplace_back(
+                    Durable{{*piece.partition, piece.from, piece.to}, piece.rows});
+            }
+        }
+    }
+}
+
+void Flow::drop(const TopicPartition& partition) {
+    for (const auto& load : all_) {
+        for (auto& piece : load->chunk.pieces()) {
+            piece.live = piece.live && *piece.partition != partition;
+        }
+    }
+    sweep();
+    end_idle_faults();
+}
+
+// Takes out what has nothing left to send.
+void Flow::sweep() {
+    const auto take_out = [this](std::deque<LoadPtr>& loads) {
+        for (const auto& load : loads) {
+            if (is_dead(load)) {
+                auto& fault = routes_[load->chunk.route()].fault;
+                if (std::exchange(load->route_probe, false) && fault && fault->probes > 0) {
+                    --fault->probes;
+                }
+                finish(load);
+            }
+        }
+        std::erase_if(loads, is_dead);
+    };
+    take_out(queue_);
+    for (auto& route : routes_) {
+        take_out(route.parked);
+    }
+}
+
+std::optional<TimePoint> Flow::due() const {
+    std::optional<TimePoint> first;
+    const auto consider = [&](const std::optional<Fault>& fault) {
+        if (fault && fault->probes == 0 && (!first || fault->due < *first)) {
+            first = fault->due;
+        }
+    };
+    consider(database_);
+    for (const auto& route : routes_) {
+        consider(route.fault);
+    }
+    return first;
+}
+
+bool Flow::busy() const {
+    return std::ranges::any_of(all_, [](const LoadPtr& load) { return !is_dead(load); });
+}
+
+bool Flow::busy_with(std::span<const TopicPartition> partitions) const {
+    return std::ranges::any_of(all_, [&](const LoadPtr& load) {
+        return std::ranges::any_of(load->chunk.pieces(), [&](const Piece& piece) {
+            return piece.live &&
+                   std::ranges::find(partitions, *piece.partition) != partitions.end();
+        });
+    });
+}
+
+void Flow::finish(LoadPtr load) {
+    if (load->sending) {
+        return;  // done() comes.
+    }
+    bytes_ -= load->counted;
+    std::erase(all_, load);
+    if (spare_.size() < spare_max) {
+        spare_.push_back(std::move(load));
+    }
+}
+
+LoadPtr Flow::take_spare() {
+    if (spare_.empty()) {
+        return nullptr;
+    }
+    LoadPtr load = std::move(spare_.back());
+    spare_.pop_back();
+    return load;
+}
+
+}  // namespace sluice::cassandra

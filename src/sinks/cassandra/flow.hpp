@@ -1,0 +1,137 @@
+// The write protocol of Cassandra as a state machine: sealed chunks and outcomes in, chunks to
+// send and events out. It knows no socket and no thread, and is told the time, so that the
+// destination and a simulator can both drive it.
+//
+// Every row may be sent again at any time: it carries its timestamp, so that twice is once.
+// What failed in passing is sent again until it is through: a fault of the database holds up
+// everything but one chunk that tries, a fault of a table its route alone. "Invalid" is the one
+// answer that may be a table's or a record's fault: then the rows go again one by one, the table
+// is read again, and only a row that still fails alone while a neighbour of the same statement
+// passes is a record's fault.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "sinks/cassandra/chunk.hpp"
+#include "sinks/cassandra/session.hpp"
+#include "sinks/destination.hpp"
+
+namespace sluice::cassandra {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// A chunk and where it stands. All but `chunk` is Flow's.
+struct Load {
+    Chunk chunk;
+    std::size_t counted = 0;      // Bytes, as Flow::bytes() has them.
+    bool sending = false;
+    bool database_probe = false;  // Tries whether the database's fault has passed.
+    bool route_probe = false;     // Tries whether its route's fault has passed.
+    bool alone = false;           // Its rows go one by one.
+    unsigned refusals = 0;        // How often rows of it were invalid on their own.
+    std::uint64_t refused_at = 0;  // Flow::outcomes_ at the first of those.
+};
+using LoadPtr = std::shared_ptr<Load>;
+
+class Flow {
+public:
+    // `sending_max` chunks are under way at once.
+    Flow(std::size_t routes, std::size_t sending_max);
+
+    // Takes what was sealed.
+    void add(LoadPtr load);
+    // The chunk queued last for this route, if it still waits and has at most `bytes_max`: more
+    // may be added to it, and then it must be added again.
+    LoadPtr take_back(std::uint32_t route, std::size_t bytes_max);
+
+    // The next chunk to send now, listed; done() must follow. Nothing: wait.
+    LoadPtr next(TimePoint now);
+    void done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now);
+
+    // A route whose tables must be read and whose statements be prepared again, now; refreshed()
+    // must follow, with what is wrong.
+    [[nodiscard]] std::optional<std::uint32_t> stale(TimePoint now) const;
+    void refreshed(std::uint32_t route, std::optional<Error> wrong, TimePoint now);
+
+    // Forgets what is not durable of the partition.
+    void drop(const TopicPartition& partition);
+
+    // When next() or stale() may have something without an outcome before.
+    [[nodiscard]] std::optional<TimePoint> due() const;
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    [[nodiscard]] bool busy() const;
+    [[nodiscard]] bool busy_with(std::span<const TopicPartition> partitions) const;
+    std::vector<DestinationEvent> take_events() { return std::exchange(events_, {}); }
+    [[nodiscard]] bool has_events() const { return !events_.empty(); }
+    // A chunk that is through with everything, for its next life; may be nothing.
+    LoadPtr take_spare();
+
+private:
+    // Something that keeps rows from being written for now.
+    struct Fault {
+        Error error;
+        unsigned attempts = 0;
+        TimePoint due;
+        bool told = false;       // The lane knows; a route's chunks are parked from then on.
+        std::size_t probes = 0;  // Queued or under way.
+        bool passed = false;     // One of them went through.
+    };
+    struct RouteState {
+        std::optional<Fault> fault;
+        std::deque<LoadPtr> parked;  // What waits for the fault to pass.
+    };
+    struct Rejection {
+        const TopicPartition* partition;
+        Offset offset;
+        Error error;
+    };
+    // What one outcome says of a chunk.
+    struct Verdict {
+        std::optional<Error> database;
+        std::optional<Error> table;
+        bool certain = false;  // A table's fault, told at once.
+        bool isolate = false;  // Rows of batches were invalid.
+        std::vector<Rejection> rejections;
+    };
+
+    void settle_passed(Load& load, const WriteOutcome& outcome);
+    Verdict judge(Load& load, const WriteOutcome& outcome);
+    void judge_row(Load& load, std::uint32_t row, const Error& error, Verdict& verdict);
+    void put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now);
+    void reject(std::vector<Rejection> rejections);
+    void refuse(const TopicPartition& partition, const Error& error);
+    void report_durable(Load& load);
+
+    void database_failed(Load& load, const Error& error, TimePoint now);
+    void database_passed();
+    void route_failed(Load& load, const Verdict& verdict, TimePoint now);
+    void end_probe(Load& load, bool passed, TimePoint now);
+    void end_route_fault(std::uint32_t route);
+    void tell(std::uint32_t route, Fault& fault, Error error);
+    void sweep();
+    void end_idle_faults();
+    void finish(LoadPtr load);
+
+    std::size_t sending_max_;
+    std::vector<LoadPtr> all_;  // What was added and is not through.
+    std::deque<LoadPtr> queue_;
+    std::vector<RouteState> routes_;
+    std::optional<Fault> database_;
+    std::size_t sending_ = 0;
+    std::size_t bytes_ = 0;
+    std::uint64_t outcomes_ = 0;            // Counts them.
+    std::vector<std::uint64_t> passed_at_;  // By statement: the last outcome where a row passed.
+    Backoff backoff_;
+    std::vector<DestinationEvent> events_;
+    std::vector<LoadPtr> spare_;
+};
+
+}  // namespace sluice::cassandra

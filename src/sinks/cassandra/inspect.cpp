@@ -1,0 +1,61 @@
+#include "sinks/cassandra/inspect.hpp"
+
+#include "sinks/cassandra/progress.hpp"
+
+namespace sluice::cassandra {
+namespace {
+
+// Whether `username` may create what is missing; see may_create() for who is not asked.
+Result<void> inspect_missing(Session& session, const DestinationOptions& options,
+                             const std::vector<std::string>& definitions, bool keyspace_exists,
+                             Inspection& out, Deadline deadline) {
+    if (definitions.empty()) {
+        return {};
+    }
+    const auto keyspace =
+        keyspace_exists ? std::optional<std::string_view>(options.keyspace) : std::nullopt;
+    bool allowed = true;
+    if (options.username) {
+        SLUICE_ASSIGN(allowed, may_create(session, keyspace, *options.username, deadline));
+    }
+    for (const auto& definition : definitions) {
+        if (allowed) {
+            out.notes.push_back("run will create: " + definition);
+            continue;
+        }
+        out.problems.push_back({.action = Action::configure,
+                                .op = "cassandra.privileges",
+                                .where = {},
+                                .code = "0x2100",
+                                .detail = "role '" + *options.username +
+                                          "' may not create what is missing",
+                                .hint = "have this run by a role that may: " + definition});
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Inspection> inspect(const DestinationOptions& options, std::span<const Route> routes,
+                           Deadline deadline) {
+    SLUICE_ASSIGN(auto session, Session::connect(connect_options(options), deadline));
+    Inspection out;
+    SLUICE_ASSIGN(const bool keyspace, has_keyspace(session, options.keyspace, deadline));
+    std::vector<std::string> missing;
+    if (!keyspace) {
+        missing.push_back(
+            keyspace_definition(options.keyspace, options.local_dc, session.nodes()));
+    }
+    const Progress progress(options.pipeline, options.keyspace);
+    SLUICE_ASSIGN(const auto tables, progress.missing(session, deadline));
+    missing.insert(missing.end(), tables.begin(), tables.end());
+    SLUICE_ASSIGN(auto resolved, resolve(session, {options.keyspace, options.username}, routes,
+                                         false, deadline));
+    missing.insert(missing.end(), resolved.missing.begin(), resolved.missing.end());
+    SLUICE_TRY(inspect_missing(session, options, missing, keyspace, out, deadline));
+    out.target_problems = std::move(resolved.problems);
+    session.close(deadline);
+    return out;
+}
+
+}  // namespace sluice::cassandra

@@ -1,0 +1,230 @@
+#include "sinks/cassandra/plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+
+namespace sluice::cassandra {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view bucket_column = "bucket";
+
+Error problem(std::string column, std::string detail, std::string hint) {
+    return {.action = Action::configure,
+            .op = "cassandra.table",
+            .where = std::move(column),
+            .code = {},
+            .detail = std::move(detail),
+            .hint = std::move(hint)};
+}
+
+// The columns that a zero-config events table may have, and what fills them.
+std::optional<Source> events_source(const Column& column) {
+    static constexpr std::array sources{
+        std::pair{"kafka_topic"sv, Source::meta_topic},
+        std::pair{"kafka_partition"sv, Source::meta_partition},
+        std::pair{"kafka_offset"sv, Source::meta_offset},
+        std::pair{"timestamp"sv, Source::meta_timestamp},
+        std::pair{"key"sv, Source::key},
+        std::pair{"data"sv, Source::value}};
+    const auto found =
+        std::ranges::find(sources, column.name, &decltype(sources)::value_type::first);
+    if (found != sources.end()) {
+        return found->second;
+    }
+    if (column.type == Type::uuid && column.name == "id") {
+        return Source::meta_id;
+    }
+    return std::nullopt;
+}
+
+ColumnSource by_name(const Target& target, const Column& column) {
+    if (!target.table.empty()) {
+        return {.column = column.name,
+                .path = {.source = Source::value,
+                         .name = {},
+                         .steps = {column.name},
+                         .spelling = "value." + column.name},
+                .reading = {}};
+    }
+    const auto source = events_source(column);
+    check(source.has_value(), "only known columns of an events table are filled by name");
+    return {.column = column.name,
+            .path = {.source = *source, .name = {}, .steps = {}, .spelling = column.name},
+            .reading = {}};
+}
+
+const ColumnSource* source_of(const Target& target, std::string_view column) {
+    const auto found = std::ranges::find(target.columns, column, &ColumnSource::column);
+    return found == target.columns.end() ? nullptr : &*found;
+}
+
+bool is_bucket(const Target& target, const Column& column) {
+    return target.table.empty() && column.name == bucket_column && column.type == Type::bigint;
+}
+
+std::vector<std::string_view> column_names(const Table& table) {
+    std::vector<std::string_view> names;
+    for (const auto& column : table.columns) {
+        names.push_back(column.name);
+    }
+    return names;
+}
+
+std::vector<std::string> primary_key(const Table& table) {
+    std::vector<std::string> names;
+    for (const auto& column : table.columns) {
+        if (column.is_key()) {
+            names.push_back(column.name);
+        }
+    }
+    return names;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+    return join(std::vector<std::string_view>(names.begin(), names.end()));
+}
+
+void check_columns(const Target& target, const Table& table, std::vector<Error>& problems) {
+    for (const auto& source : target.columns) {
+        const Column* column = table.find(source.column);
+        if (column == nullptr) {
+            const auto names = column_names(table);
+            const auto near = nearest(source.column, names);
+            problems.push_back(problem(source.column,
+                                       "table " + table.name + " has no column '" + source.column +
+                                           "'",
+                                       near ? "did you mean '" + std::string(*near) + "'?"
+                                            : "its columns are " + join(names)));
+        } else if (!column->type) {
+            problems.push_back(problem(
+                source.column,
+                "column '" + column->name + "' has the type " + column->type_name +
+                    ", which is not supported",
+                "supported are " + std::string(supported_types)));
+        }
+    }
+    if (target.columns.empty()) {
+        problems.push_back(problem({}, "no column of table " + table.name + " can be filled",
+                                   "say what fills it with columns: {column: path}"));
+    }
+}
+
+void check_key(const Target& target, const Table& table, std::vector<Error>& problems) {
+    for (const auto& column : table.columns) {
+        if (column.is_key() && source_of(target, column.name) == nullptr &&
+            !is_bucket(target, column)) {
+            problems.push_back(problem(column.name,
+                                       "column '" + column.name + "' belongs to the primary key "
+                                       "of table " + table.name + ", and nothing fills it",
+                                       target.table.empty()
+                                           ? "name the table and its columns in a file: "
+                                             "{table: events, columns: {column: path}}"
+                                           : "add it to columns"));
+        }
+    }
+    if (target.mode != Mode::upsert) {
+        return;
+    }
+    auto given = target.key;
+    auto wanted = primary_key(table);
+    const auto spelled = listed(wanted);
+    std::ranges::sort(given);
+    std::ranges::sort(wanted);
+    if (given != wanted) {
+        problems.push_back(problem({},
+                                   "the key is [" + listed(target.key) + "], but the primary key "
+                                   "of table " + table.name + " is [" + spelled + "]",
+                                   "Cassandra finds a row by its whole primary key: say key: [" +
+                                       spelled + "], or make a table with that key"));
+    }
+}
+
+void add_statements(const Table& table, TablePlan& plan) {
+    std::vector<std::string> names;
+    std::vector<std::string_view> markers;
+    std::vector<std::string> key;
+    for (const auto& bind : plan.binds) {
+        names.push_back(quote_identifier(bind.column.name));
+        markers.push_back("?");
+        if (bind.column.is_key()) {
+            key.push_back(names.back() + " = ?");
+        }
+    }
+    plan.insert = "INSERT INTO " + table.quoted() + " (" + listed(names) + ") VALUES (" +
+                  join(markers) + ") USING TIMESTAMP ?";
+    if (plan.mode == Mode::upsert) {
+        plan.remove = "DELETE FROM " + table.quoted() + " USING TIMESTAMP ? WHERE " +
+                      join(std::vector<std::string_view>(key.begin(), key.end()), " AND ");
+    }
+}
+
+}  // namespace
+
+Target complete(const Target& target, const Table& table) {
+    Target out = target;
+    if (!out.columns.empty()) {
+        return out;
+    }
+    for (const auto& column : table.columns) {
+        if (!target.table.empty() || events_source(column).has_value()) {
+            out.columns.push_back(by_name(target, column));
+        }
+    }
+    return out;
+}
+
+std::vector<Error> find_problems(const Target& target, const Table& table) {
+    std::vector<Error> problems;
+    if (std::ranges::any_of(table.columns, &Column::is_counter)) {
+        problems.push_back(problem({}, "table " + table.name + " holds counters",
+                                   "a counter can't be written twice with one result, as a "
+                                   "replay does; use a table without counters"));
+        return problems;
+    }
+    check_columns(target, table, problems);
+    check_key(target, table, problems);
+    return problems;
+}
+
+TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
+    TablePlan plan{.name = target.table.empty() ? table.name : target.table,
+                   .mode = target.mode,
+                   .binds = {},
+                   .partition_key_size = 0,
+                   .primary_key_size = 0,
+                   .cells = target.columns.size(),
+                   .insert = {},
+                   .remove = {}};
+    for (const auto& column : table.columns) {
+        const ColumnSource* source = source_of(target, column.name);
+        const bool bucket = source == nullptr && is_bucket(target, column);
+        if (source == nullptr && !bucket) {
+            continue;
+        }
+        plan.partition_key_size += column.kind == ColumnKind::partition_key ? 1 : 0;
+        plan.primary_key_size += column.is_key() ? 1 : 0;
+        Bind bind{.column = column, .fill = bucket ? Fill::bucket : Fill::cell, .cell = 0,
+                  .reading = {}};
+        if (source != nullptr) {
+            const bool whole = source->path.steps.empty();
+            const bool json =
+                whole && ((source->path.source == Source::value && formats.value == Format::json) ||
+                          (source->path.source == Source::key && formats.key == Format::json));
+            const bool text = column.type == Type::text || column.type == Type::ascii;
+            bind.fill = target.table.empty() && json && text ? Fill::json : Fill::cell;
+            bind.cell = static_cast<std::size_t>(source - target.columns.data());
+            bind.reading = source->reading;
+        }
+        plan.binds.push_back(std::move(bind));
+    }
+    add_statements(table, plan);
+    return plan;
+}
+
+}  // namespace sluice::cassandra

@@ -1,0 +1,183 @@
+#include "sinks/cassandra/resolve.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <map>
+
+namespace sluice::cassandra {
+namespace {
+
+constexpr std::size_t replicas_max = 3;
+
+std::string_view data_type(Format format) { return format == Format::bytes ? "blob" : "text"; }
+
+std::string_view table_of(const Target& target) {
+    return target.table.empty() ? events_table : std::string_view(target.table);
+}
+
+Formats formats_of(const Route& route) { return {route.key_format, route.value_format}; }
+
+Error missing_table(const Route& route, const Target& target, const TableName& name) {
+    return {.action = Action::configure,
+            .op = "cassandra.table",
+            .where = {},
+            .code = {},
+            .detail = "table '" + name.keyspace + "." + name.table + "' does not exist",
+            .hint = target.table.empty()
+                        ? "create it: " + events_definition(name.keyspace, route.key_format,
+                                                            route.value_format)
+                        : "create it, or correct its name (keyspace.table, spelled exactly)"};
+}
+
+Result<void> create_events(Session& session, const std::string& definition, Deadline deadline) {
+    auto created = session.query(definition, deadline);
+    if (!created) {
+        Error error = std::move(created).error();
+        if (error.action == Action::configure) {
+            error.hint = "have this run by a role that may: " + definition;
+        }
+        return fail(std::move(error));
+    }
+    return {};
+}
+
+Result<void> check_privileges(Session& session, const Place& place, const Table& table,
+                              std::vector<Error>& problems, Deadline deadline) {
+    if (!place.username) {
+        return {};
+    }
+    SLUICE_ASSIGN(const bool allowed, may_modify(session, table, *place.username, deadline));
+    if (!allowed) {
+        problems.push_back({.action = Action::configure,
+                            .op = "cassandra.privileges",
+                            .where = {},
+                            .code = "0x2100",
+                            .detail = "role '" + *place.username + "' may not write to table " +
+                                      table.name,
+                            .hint = "GRANT MODIFY ON TABLE " + table.quoted() + " TO " +
+                                    quote_identifier(*place.username)});
+    }
+    return {};
+}
+
+// What one target comes to.
+struct Fitted {
+    Target target;  // Complete.
+    std::optional<TablePlan> plan;
+    std::vector<Error> problems;
+};
+
+Result<Fitted> fit(Session& session, const Place& place, const Route& route, const Target& target,
+                   const Table& table, Deadline deadline) {
+    Fitted out;
+    out.target = complete(target, table);
+    out.problems = find_problems(out.target, table);
+    if (out.problems.empty()) {
+        SLUICE_TRY(check_privileges(session, place, table, out.problems, deadline));
+    }
+    if (out.problems.empty()) {
+        out.plan = make_plan(out.target, table, formats_of(route));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string events_definition(std::string_view keyspace, Format key, Format value) {
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {}.{} (kafka_topic text, kafka_partition int, bucket bigint, "
+        "kafka_offset bigint, key {}, timestamp timestamp, data {}, PRIMARY KEY ((kafka_topic, "
+        "kafka_partition, bucket), kafka_offset))",
+        quote_identifier(keyspace), events_table, data_type(key), data_type(value));
+}
+
+std::string keyspace_definition(std::string_view keyspace,
+                                const std::optional<std::string>& local_dc,
+                                std::span<const Node> nodes) {
+    std::map<std::string, std::size_t> sizes;
+    for (const auto& node : nodes) {
+        if (!node.datacenter.empty() && (!local_dc || node.datacenter == *local_dc)) {
+            ++sizes[node.datacenter];
+        }
+    }
+    std::string replicas;
+    for (const auto& [datacenter, size] : sizes) {
+        replicas += fmt::format(", {}: {}", quote_text(datacenter), std::min(size, replicas_max));
+    }
+    return fmt::format(
+        "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {{'class': "
+        "'NetworkTopologyStrategy'{}}}",
+        quote_identifier(keyspace), replicas);
+}
+
+Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
+                         bool create, Deadline deadline) {
+    Resolved out;
+    for (std::size_t r = 0; r < routes.size(); ++r) {
+        const Route& route = routes[r];
+        out.routes.push_back(route);
+        auto& plans = out.plans.emplace_back();
+        for (std::size_t t = 0; t < route.targets.size(); ++t) {
+            const Target& target = route.targets[t];
+            const auto name = split_name(table_of(target), place.keyspace);
+            const auto definition =
+                events_definition(place.keyspace, route.key_format, route.value_format);
+            SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
+            if (!table && target.table.empty()) {
+                if (!create) {
+                    out.missing.push_back(definition);
+                    continue;
+                }
+                SLUICE_TRY(create_events(session, definition, deadline));
+                out.created.push_back(definition);
+                SLUICE_ASSIGN(table, read_table(session, name, deadline));
+            }
+            if (!table) {
+                out.problems.push_back({r, t, missing_table(route, target, name)});
+                continue;
+            }
+            SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, deadline));
+            out.routes.back().targets[t] = std::move(fitted.target);
+            if (fitted.plan) {
+                plans.push_back(std::move(*fitted.plan));
+            }
+            for (auto& problem : fitted.problems) {
+                out.problems.push_back({r, t, std::move(problem)});
+            }
+        }
+    }
+    return out;
+}
+
+Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
+                                             const Route& route, Deadline deadline) {
+    std::vector<TablePlan> plans;
+    for (const auto& target : route.targets) {
+        const auto name = split_name(table_of(target), place.keyspace);
+        SLUICE_ASSIGN(const auto table, read_table(session, name, deadline));
+        if (!table) {
+            return fail(missing_table(route, target, name));
+        }
+        SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, deadline));
+        if (!fitted.plan) {
+            std::vector<TargetProblem> problems;
+            for (auto& problem : fitted.problems) {
+                problems.push_back({0, 0, std::move(problem)});
+            }
+            return fail(all_problems(problems));
+        }
+        plans.push_back(std::move(*fitted.plan));
+    }
+    return plans;
+}
+
+Error all_problems(std::span<const TargetProblem> problems) {
+    Error error = problems.front().error;
+    for (const auto& problem : problems.subspan(1)) {
+        error.hint += " | " + problem.error.detail + "; " + problem.error.hint;
+    }
+    return error;
+}
+
+}  // namespace sluice::cassandra

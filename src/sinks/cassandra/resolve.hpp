@@ -1,0 +1,55 @@
+// The configured routes held against the real tables, for the destination and for `check`.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/target.hpp"
+#include "sinks/cassandra/plan.hpp"
+#include "sinks/cassandra/session.hpp"
+
+namespace sluice::cassandra {
+
+inline constexpr std::string_view events_table = "events";
+
+// A problem and which target it concerns, so that the caller can name its place in the file.
+struct TargetProblem {
+    std::size_t route = 0;
+    std::size_t target = 0;
+    Error error;  // `where` is the column, or empty.
+};
+
+struct Resolved {
+    std::vector<Route> routes;                  // Complete.
+    std::vector<std::vector<TablePlan>> plans;  // By route, then by target.
+    std::vector<TargetProblem> problems;        // Where not empty, the plans are not.
+    std::vector<std::string> missing;           // Definitions of zero-config tables not yet made.
+    std::vector<std::string> created;           // Definitions of those that were made.
+};
+
+// Who writes where.
+struct Place {
+    std::string keyspace;                 // Of tables without one in their name.
+    std::optional<std::string> username;  // Whose privileges are looked up; nothing: nobody's.
+};
+
+// Reads the tables. With `create`, zero-config tables that are missing are made first.
+Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
+                         bool create, Deadline deadline);
+// The plans of one complete route, read again; fails with what keeps it from being written.
+Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
+                                             const Route& route, Deadline deadline);
+
+// CREATE TABLE for the zero-config table of such a route.
+std::string events_definition(std::string_view keyspace, Format key, Format value);
+// CREATE KEYSPACE with min(3, nodes) replicas in `local_dc`, or in every datacenter.
+std::string keyspace_definition(std::string_view keyspace,
+                                const std::optional<std::string>& local_dc,
+                                std::span<const Node> nodes);
+
+// Several problems as one error, for those who take one.
+Error all_problems(std::span<const TargetProblem> problems);
+
+}  // namespace sluice::cassandra

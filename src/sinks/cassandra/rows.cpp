@@ -1,0 +1,127 @@
+#include "sinks/cassandra/rows.hpp"
+
+#include <cstring>
+
+#include "base/check.hpp"
+#include "sinks/cassandra/encode.hpp"
+
+namespace sluice::cassandra {
+namespace {
+
+[[gnu::cold]] Error rejected(const Record& record, const TablePlan& plan, std::string_view column,
+                             std::string detail, std::string hint) {
+    std::string where = record.where() + ", table " + plan.name;
+    if (!column.empty()) {
+        where.append(", column ").append(column);
+    }
+    return {.action = Action::reject,
+            .op = "cassandra.encode",
+            .where = std::move(where),
+            .code = {},
+            .detail = std::move(detail),
+            .hint = std::move(hint)};
+}
+
+Result<void> append_nothing(const TablePlan& plan, const Column& column, const Record& record,
+                            CellKind kind, std::string& out) {
+    if (column.is_key()) {
+        return fail(rejected(record, plan, column.name,
+                             std::string("a column of the primary key is ") +
+                                 (kind == CellKind::null ? "null" : "absent"),
+                             "send the field, or fill the column from another one"));
+    }
+    append_length(out, kind == CellKind::null ? length_null : length_unset);
+    return {};
+}
+
+Result<void> append_cell(const TablePlan& plan, const Bind& bind, const Record& record,
+                         const Row& row, std::string& out) {
+    if (bind.fill == Fill::bucket) {
+        append_number(out, record.offset.value() / bucket_offsets);
+        return {};
+    }
+    const Cell& cell = row.cells[bind.cell];
+    if (cell.kind == CellKind::absent || cell.kind == CellKind::null) {
+        return append_nothing(plan, bind.column, record, cell.kind, out);
+    }
+    const auto encoded = bind.fill == Fill::json ? encode_json(bind.column, cell, out)
+                                                 : encode(bind.column, cell, bind.reading, out);
+    if (!encoded) {
+        return fail(rejected(record, plan, bind.column.name,
+                             encoded.error().reason + " (the column is " + bind.column.type_name +
+                                 ")",
+                             encoded.error().hint));
+    }
+    return {};
+}
+
+// What Cassandra would refuse of a key that has been appended from `begin` on.
+Result<void> check_key(const TablePlan& plan, const Record& record, std::string_view cells,
+                       std::size_t begin) {
+    std::size_t partition_bytes = 0;
+    for (std::size_t i = 0; i < plan.primary_key_size; ++i) {
+        std::int32_t length = 0;
+        std::memcpy(&length, cells.data() + begin, sizeof(length));
+        const auto size = static_cast<std::size_t>(length);
+        begin += sizeof(length) + size;
+        // A composite partition key has two bytes of length and one of end for each component.
+        const bool partition = i < plan.partition_key_size;
+        partition_bytes += partition ? size + (plan.partition_key_size > 1 ? 3 : 0) : 0;
+        const std::string& column = plan.binds[i].column.name;
+        if (size == 0 && partition && plan.partition_key_size == 1) {
+            return fail(rejected(record, plan, column,
+                                 "the partition key is empty, which Cassandra refuses",
+                                 "send a value that is not empty, or choose another key"));
+        }
+        if ((partition ? partition_bytes : size) > key_bytes_max) {
+            return fail(rejected(record, plan, column,
+                                 "the key is longer than the 65,535 bytes that Cassandra takes",
+                                 "choose a shorter key"));
+        }
+    }
+    return {};
+}
+
+Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, ClockMicros clock,
+                                const Row& row, std::string& out) {
+    const std::size_t begin = out.size();
+    const bool remove = row.op == RowOp::del;
+    check(!remove || !plan.remove.empty(), "only an upsert deletes");
+    if (remove) {
+        append_number(out, clock.value());
+    }
+    const std::size_t key_begin = out.size();
+    std::size_t key_end = key_begin;
+    const std::size_t count = remove ? plan.primary_key_size : plan.binds.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        SLUICE_TRY(append_cell(plan, plan.binds[i], record, row, out));
+        key_end = i + 1 == plan.partition_key_size ? out.size() : key_end;
+    }
+    SLUICE_TRY(check_key(plan, record, out, key_begin));
+    if (!remove) {
+        append_number(out, clock.value());
+    }
+    if (out.size() - begin > row_bytes_max) {
+        return fail(rejected(record, plan, {},
+                             "the row has " + std::to_string(out.size() - begin) +
+                                 " bytes, more than the " + std::to_string(row_bytes_max) +
+                                 " that are sent at once",
+                             "leave out large fields, or split the record"));
+    }
+    return EncodedRow{key_begin - begin, key_end - key_begin};
+}
+
+}  // namespace
+
+Result<EncodedRow> append_row(const TablePlan& plan, const Record& record, ClockMicros clock,
+                              const Row& row, std::string& out) {
+    check(row.cells.size() == plan.cells, "a row has a cell for each column of its target");
+    const std::size_t begin = out.size();
+    auto encoded = append_cells(plan, record, clock, row, out);
+    if (!encoded) {
+        out.resize(begin);
+    }
+    return encoded;
+}
+
+}  // namespace sluice::cassandra

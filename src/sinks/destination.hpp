@@ -1,0 +1,129 @@
+// What a lane needs of its database. One lane owns one Destination; unless a line says
+// otherwise every call comes from the lane's thread, and none blocks past its deadline.
+//
+// The way of one poll: add() for each row, skip() for a record without rows, then seal(). What
+// became of it comes back later by take_events().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/deadline.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "model/ids.hpp"
+#include "model/record.hpp"
+#include "model/row.hpp"
+#include "model/target.hpp"
+
+namespace sluice {
+
+// How far a pipeline has come with one partition, and on which incarnation of its topic.
+struct Position {
+    TopicPartition partition;
+    Uuid topic_id;
+    Offset next;                        // The first offset that is not durable yet.
+    std::optional<ClockMicros> clock;   // The write clock's `last`; Cassandra only.
+    std::string start;                  // The start policy with which the topic began.
+};
+
+struct AcquireRequest {
+    TopicPartition partition;
+    Uuid topic_id;
+    Offset beginning;            // The partition's first offset now.
+    std::optional<Offset> next;  // Where to start, if the progress is the group's; else unknown.
+};
+
+// Fetching may start at `next`.
+struct Ready {
+    TopicPartition partition;
+    Offset next;
+};
+// The records [from, to) of a partition are in the database. Ranges of one partition may come in
+// any order; together they leave no gap.
+struct Durable {
+    OffsetRange range;
+    std::size_t rows = 0;
+};
+// Somebody else has moved this partition on: what was queued is dropped. Acquire it again.
+struct Fenced {
+    TopicPartition partition;
+};
+// The record at `offset` can't be written; all before it is durable or on its way, and nothing
+// from it on is written.
+struct Rejected {
+    TopicPartition partition;
+    Offset offset;
+    Error error;
+};
+// Going on with this partition would be wrong (another incarnation of the topic, a bug).
+struct Refused {
+    TopicPartition partition;
+    Error error;
+};
+// Writing waits and is tried again; reported when it begins, when the reason changes, and when it
+// ends (error empty). With a route, only that route waits: fetch its partitions no further.
+struct Waiting {
+    std::optional<Error> error;
+    std::optional<std::uint32_t> route;
+};
+using DestinationEvent = std::variant<Ready, Durable, Fenced, Rejected, Refused, Waiting>;
+
+class Destination {
+public:
+    virtual ~Destination() = default;
+
+    [[nodiscard]] virtual std::string_view name() const = 0;  // "postgres", "cassandra"
+
+    // Connects, creates what may be created, reads the tables of every route and resolves its
+    // targets against them. May be called again after a failure.
+    virtual Result<void> open(Deadline deadline) = 0;
+    // The routes after open(): columns filled in, the zero-config table named.
+    [[nodiscard]] virtual std::span<const Route> routes() const = 0;
+    // The random id of the database, which also stands in the group's commits.
+    [[nodiscard]] virtual const Uuid& id() const = 0;
+    // True where the pair in the group's commit is the progress (Cassandra), false where the
+    // database's own table is (PostgreSQL).
+    [[nodiscard]] virtual bool progress_in_group() const = 0;
+    // The progress kept in the database for `topic`; empty when there is none.
+    virtual Result<std::vector<Position>> stored(const std::string& topic, Deadline deadline) = 0;
+    // A topic's first start: stores where each partition begins, unless somebody else was first
+    // (then theirs counts).
+    virtual Result<void> begin(std::span<const Position> positions, Deadline deadline) = 0;
+    // Keeps a copy of the group's progress, in the background and with no promise; does nothing
+    // where the database's own table is the progress.
+    virtual void save(std::span<const Position> positions) = 0;
+
+    // Asynchronous: answered by Ready or Refused.
+    virtual void acquire(const AcquireRequest& request) = 0;
+    // Finishes what is queued for these partitions, at the latest by `deadline`; the rest is
+    // dropped. After it returns, nothing of them is written any more.
+    virtual void release(std::span<const TopicPartition> partitions, Deadline deadline) = 0;
+    // Lost: drops what is queued, waits for nothing but a write under way.
+    virtual void abandon(std::span<const TopicPartition> partitions) = 0;
+
+    // One row of `record` for route `route`, written at `clock`. An error rejects the record: the
+    // destination has then forgotten all rows of it.
+    virtual Result<void> add(std::uint32_t route, const Record& record, ClockMicros clock,
+                             const Row& row) = 0;
+    // After the last row of a record, or for a record without rows: it counts as delivered.
+    virtual void end_record(std::uint32_t route, const Record& record) = 0;
+    // The end of a poll: what was added goes on its way. Tells which ranges will come back as
+    // Durable, at most one a partition.
+    virtual std::vector<OffsetRange> seal() = 0;
+    // Without room nothing may be added; waits for it until `deadline`.
+    virtual bool wait_for_room(Deadline deadline) = 0;
+    // True while something that was sealed is not durable.
+    [[nodiscard]] virtual bool busy() const = 0;
+
+    virtual std::vector<DestinationEvent> take_events() = 0;
+    // Ends all threads and connections; what is not durable by then is not.
+    virtual void close(Deadline deadline) = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,54 @@
+// The pieces of one transaction, and windows over their records.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/ids.hpp"
+#include "sinks/postgres/protocol.hpp"
+#include "sinks/postgres/rows.hpp"
+
+namespace sluice::postgres {
+
+// The records [from, to) of one piece.
+struct Slice {
+    std::size_t piece = 0;
+    Offset from;
+    Offset to;
+};
+
+// All pieces are of one route; pieces of one partition stand in log order, without gaps.
+class Batch {
+public:
+    explicit Batch(std::uint32_t route) : route_(route) {}
+    void add(Piece piece);
+
+    [[nodiscard]] std::uint32_t route() const { return route_; }
+    [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
+    [[nodiscard]] bool empty() const { return pieces_.empty(); }
+    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    // As the protocol counts them: a piece without rows counts as one.
+    [[nodiscard]] std::size_t records() const;
+
+    [[nodiscard]] std::vector<Slice> slices(const Window& window) const;
+    // One range a partition.
+    [[nodiscard]] std::vector<OffsetRange> ranges(const std::vector<Slice>& slices) const;
+    // Rows of table `table` in a slice: [first, last).
+    [[nodiscard]] std::pair<std::size_t, std::size_t> rows(const Slice& slice,
+                                                           std::size_t table) const;
+    // The number of the record at `offset` in piece `piece`, and back.
+    [[nodiscard]] std::size_t record_number(std::size_t piece, Offset offset) const;
+    [[nodiscard]] std::pair<std::size_t, Offset> record_at(std::size_t number) const;
+
+    // Drops what this partition has from `offset` on.
+    void cut(const TopicPartition& partition, Offset offset);
+    // Drops the records of `done` windows: what is before `first`.
+    void drop_before(std::size_t first);
+
+private:
+    std::uint32_t route_;
+    std::vector<Piece> pieces_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace sluice::postgres

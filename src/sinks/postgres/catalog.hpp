@@ -1,0 +1,69 @@
+// What PostgreSQL's catalog says of a table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sinks/postgres/connection.hpp"
+
+namespace sluice::postgres {
+
+// The types that this program encodes; a domain counts as its base type.
+enum class Type : std::uint8_t {
+    boolean,
+    int2,
+    int4,
+    int8,
+    float4,
+    float8,
+    numeric,
+    text,
+    varchar,
+    bpchar,
+    bytea,
+    date,
+    timestamp,
+    timestamptz,
+    uuid,
+    json,
+    jsonb,
+};
+inline constexpr std::string_view supported_types =
+    "boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, char, "
+    "bytea, date, timestamp, timestamptz, uuid, json, jsonb";
+
+struct Column {
+    std::string name;
+    std::string type_name;     // As PostgreSQL prints it: "character varying(10)".
+    std::optional<Type> type;  // Nothing: not supported.
+    std::int32_t modifier = -1;  // pg_attribute.atttypmod: length or precision and scale.
+    bool not_null = false;
+    bool has_default = false;
+    bool generated = false;  // GENERATED ALWAYS, as an expression or an identity: not ours to fill.
+};
+
+struct Table {
+    std::string schema;
+    std::string name;
+    char kind = 'r';  // pg_class.relkind
+    std::vector<Column> columns;
+    std::vector<std::vector<std::string>> unique_keys;  // Columns of each plain unique index.
+    bool may_insert = false;
+    bool may_update = false;
+    bool may_delete = false;
+    bool may_select = false;
+    bool may_create_temporary = false;  // In this database.
+
+    [[nodiscard]] std::string quoted() const;  // "public"."orders"
+    [[nodiscard]] const Column* find(std::string_view column) const;
+};
+
+// `name` is "table" or "schema.table", spelled exactly. Nothing if there is none.
+Outcome<std::optional<Table>> read_table(Connection& connection, const std::string& name,
+                                         Deadline deadline);
+// "orders" as it would be quoted with its schema, for statements and to_regclass().
+std::string quote_table(std::string_view name);
+
+}  // namespace sluice::postgres

@@ -1,0 +1,450 @@
+#include "sinks/postgres/connection.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/check.hpp"
+#include "sinks/postgres/sqlstate.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+struct CloseConnection {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using ConnectionHandle = std::unique_ptr<PGconn, CloseConnection>;
+
+struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
+
+std::string_view field(const PGresult* result, int code) {
+    const char* text = PQresultErrorField(result, code);
+    return text == nullptr ? std::string_view{} : std::string_view(text);
+}
+
+// libpq ends its messages with line feeds, and puts several sentences on several lines.
+std::string one_line(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\n' || c == '\t') {
+            if (!out.empty() && out.back() != ' ') {
+                out.push_back(' ');
+            }
+        } else {
+            out.push_back(c);
+        }
+    }
+    while (!out.empty() && out.back() == ' ') {
+        out.pop_back();
+    }
+    return out;
+}
+
+// Messages of the classes 22 and 23 may quote a value behind a colon ('… type json: "x"').
+std::string without_value(std::string_view message) {
+    return std::string(message.substr(0, message.find(": \"")));
+}
+
+// CONTEXT reads "COPY orders, line 3, column id: …"; the value behind the colon stays unread.
+// A trigger's CONTEXT puts that line last.
+void read_copy_context(std::string_view context, Failure& failure) {
+    const auto copy = context.rfind("COPY ");
+    if (copy == std::string_view::npos) {
+        return;
+    }
+    std::string_view line = context.substr(copy);
+    line = line.substr(0, line.find('\n'));
+    constexpr std::string_view line_mark = ", line ";
+    const auto at = line.find(line_mark);
+    if (at == std::string_view::npos) {
+        return;
+    }
+    line.remove_prefix(at + line_mark.size());
+    std::uint64_t number = 0;
+    const auto [end, problem] = std::from_chars(line.data(), line.data() + line.size(), number);
+    if (problem != std::errc{}) {
+        return;
+    }
+    failure.copy_line = number;
+    line.remove_prefix(static_cast<std::size_t>(end - line.data()));
+    constexpr std::string_view column_mark = ", column ";
+    if (line.starts_with(column_mark)) {
+        line.remove_prefix(column_mark.size());
+        failure.column = std::string(line.substr(0, line.find(':')));
+    }
+}
+
+Failure lost(std::string_view op, std::string detail, Action action = Action::retry) {
+    return {.error = {.action = action,
+                      .op = std::string(op),
+                      .where = {},
+                      .code = {},
+                      .detail = std::move(detail),
+                      .hint = {}},
+            .copy_line = {},
+            .column = {},
+            .lost = true};
+}
+
+Failure from_result(std::string_view op, const PGresult* result, bool connection_lost) {
+    const auto state = field(result, PG_DIAG_SQLSTATE);
+    const auto constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
+    Failure failure;
+    failure.lost = connection_lost;
+    failure.error.action = action_for(state, constraint);
+    failure.error.op = op;
+    failure.error.code = state;
+    const bool may_quote = failure.error.action == Action::reject;
+    const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);
+    failure.error.detail = primary.empty() ? one_line(PQresultErrorMessage(result))
+                           : may_quote     ? without_value(primary)
+                                           : one_line(primary);
+    failure.error.hint = hint_for(state);
+    failure.column = field(result, PG_DIAG_COLUMN_NAME);
+    read_copy_context(field(result, PG_DIAG_CONTEXT), failure);
+    return failure;
+}
+
+// A failed connection attempt has no PGresult, hence no SQLSTATE, before libpq 17: the text is
+// all there is. The words are those of PostgreSQL's src/backend/libpq/auth.c and postinit.c.
+Failure from_connect(const PGconn* connection) {
+    Failure failure = lost("postgres.connect", one_line(PQerrorMessage(connection)));
+    const std::string_view text = failure.error.detail;
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> known{{
+        {"password authentication failed", "28P01"},
+        {"no password supplied", "28P01"},
+        {"no pg_hba.conf entry", "28000"},
+        {"role \"", "28000"},
+        {"database \"", "3D000"},
+        {"certificate", "28000"},
+    }};
+    for (const auto& [words, state] : known) {
+        if (text.find(words) != std::string_view::npos &&
+            text.find("starting up") == std::string_view::npos) {
+            failure.error.action = Action::configure;
+            failure.error.code = state;
+            failure.error.hint = hint_for(state);
+            break;
+        }
+    }
+    return failure;
+}
+
+}  // namespace
+
+Interrupt::Interrupt() : descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    check(descriptor_ >= 0, "an eventfd can be had");
+}
+Interrupt::~Interrupt() { ::close(descriptor_); }
+void Interrupt::raise() const {
+    const std::uint64_t one = 1;
+    // The counter can't overflow in practice, and a full one is raised already.
+    (void)!::write(descriptor_, &one, sizeof one);
+}
+
+std::int64_t Rows::integer(std::size_t row, std::size_t column) const {
+    const std::string& digits = text(row, column);
+    std::int64_t value = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    check(parsed.ec == std::errc{}, "the server sent an integer");
+    return value;
+}
+
+struct Connection::Impl {
+    ConnectionHandle handle;
+    const Interrupt* interrupt = nullptr;
+
+    // Waits for the socket; an empty result means that it is ready.
+    std::optional<Failure> wait(std::string_view op, short events, Deadline deadline) const {
+        std::array<pollfd, 2> watched{
+            pollfd{PQsocket(handle.get()), events, 0},
+            pollfd{interrupt == nullptr ? -1 : interrupt->descriptor(), POLLIN, 0}};
+        while (true) {
+            const int ready = ::poll(watched.data(), watched.size(), deadline.left_ms());
+            if (watched[1].revents != 0) {
+                return lost(op, "interrupted by shutdown");
+            }
+            if (ready > 0) {
+                return std::nullopt;
+            }
+            if (deadline.passed()) {
+                return lost(op, "no answer from the server in time");
+            }
+        }
+    }
+
+    [[nodiscard]] bool broken() const { return PQstatus(handle.get()) != CONNECTION_OK; }
+
+    Failure broken_now(std::string_view op) const {
+        return lost(op, one_line(PQerrorMessage(handle.get())));
+    }
+
+    // Sends what libpq still holds, reading along so that the server never blocks on us.
+    std::optional<Failure> flush(std::string_view op, Deadline deadline) const {
+        while (true) {
+            const int left = PQflush(handle.get());
+            if (left == 0) {
+                return std::nullopt;
+            }
+            if (left < 0) {
+                return broken_now(op);
+            }
+            if (auto problem = wait(op, POLLIN | POLLOUT, deadline)) {
+                return problem;
+            }
+            if (PQconsumeInput(handle.get()) == 0) {
+                return broken_now(op);
+            }
+        }
+    }
+
+    // The next result, or null after the last one.
+    Outcome<ResultHandle> next_result(std::string_view op, Deadline deadline) const {
+        while (PQisBusy(handle.get()) != 0) {
+            if (auto problem = wait(op, POLLIN, deadline)) {
+                return tl::unexpected(std::move(*problem));
+            }
+            if (PQconsumeInput(handle.get()) == 0) {
+                return tl::unexpected(broken_now(op));
+            }
+        }
+        return ResultHandle(PQgetResult(handle.get()));
+    }
+
+    static Rows read_rows(const PGresult* result);
+    Outcome<std::vector<Rows>> results(std::string_view op, Deadline deadline) const;
+    std::optional<Failure> send_pieces(std::span<const std::string_view> pieces,
+                                       Deadline deadline) const;
+};
+
+Rows Connection::Impl::read_rows(const PGresult* result) {
+    Rows rows;
+    const std::string_view affected = PQcmdTuples(const_cast<PGresult*>(result));
+    std::from_chars(affected.data(), affected.data() + affected.size(), rows.affected_);
+    const int columns = PQnfields(result);
+    rows.rows_.resize(static_cast<std::size_t>(PQntuples(result)));
+    for (int r = 0; r < PQntuples(result); ++r) {
+        for (int c = 0; c < columns; ++c) {
+            auto& row = rows.rows_[static_cast<std::size_t>(r)];
+            if (PQgetisnull(result, r, c) != 0) {
+                row.push_back({});
+            } else {
+                row.push_back({.null = false,
+                               .text = std::string(PQgetvalue(result, r, c),
+                                                   static_cast<std::size_t>(
+                                                       PQgetlength(result, r, c)))});
+            }
+        }
+    }
+    return rows;
+}
+
+Outcome<std::vector<Rows>> Connection::Impl::results(std::string_view op, Deadline deadline) const {
+    if (auto problem = flush(op, deadline)) {
+        return tl::unexpected(std::move(*problem));
+    }
+    std::vector<Rows> all;
+    std::optional<Failure> first_failure;
+    while (true) {
+        auto result = next_result(op, deadline);
+        if (!result) {
+            // A FATAL error that came before the connection broke says why it broke.
+            return tl::unexpected(first_failure ? std::move(*first_failure)
+                                                : std::move(result).error());
+        }
+        if (!*result) {
+            break;
+        }
+        const auto status = PQresultStatus(result->get());
+        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+            all.push_back(read_rows(result->get()));
+        } else if (!first_failure) {
+            first_failure = from_result(op, result->get(), broken());
+        }
+    }
+    if (first_failure) {
+        first_failure->lost = first_failure->lost || broken();
+        return tl::unexpected(std::move(*first_failure));
+    }
+    return all;
+}
+
+std::optional<Failure> Connection::Impl::send_pieces(std::span<const std::string_view> pieces,
+                                                     Deadline deadline) const {
+    // libpq copies what it is given; slices keep that copy small and let it drain.
+    constexpr std::size_t slice_bytes = 256 * 1024;
+    for (std::string_view piece : pieces) {
+        while (!piece.empty()) {
+            const auto slice = piece.substr(0, slice_bytes);
+            const int taken =
+                PQputCopyData(handle.get(), slice.data(), static_cast<int>(slice.size()));
+            if (taken < 0) {
+                return broken_now("postgres.copy");
+            }
+            if (taken == 1) {
+                piece.remove_prefix(slice.size());
+            }
+            if (auto problem = flush("postgres.copy", deadline)) {
+                return problem;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
+
+Outcome<Connection> Connection::open(const ConnectOptions& options, Deadline deadline) {
+    std::vector<const char*> names{"dbname", "application_name", "client_encoding",
+                                   "keepalives_idle", "tcp_user_timeout"};
+    std::vector<const char*> values{options.url.c_str(), options.application_name.c_str(), "UTF8",
+                                    "30", "30000"};
+    if (options.user) {
+        names.push_back("user");
+        values.push_back(options.user->c_str());
+    }
+    if (options.password) {
+        names.push_back("password");
+        values.push_back(options.password->reveal().c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+
+    auto impl = std::make_unique<Impl>();
+    impl->interrupt = options.interrupt;
+    impl->handle.reset(PQconnectStartParams(names.data(), values.data(), 1));
+    check(impl->handle != nullptr, "libpq has memory for a connection");
+    // PQconnectStart leaves the socket to be watched for writing first.
+    auto state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (impl->broken() && PQstatus(impl->handle.get()) == CONNECTION_BAD) {
+            return tl::unexpected(from_connect(impl->handle.get()));
+        }
+        const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        if (auto problem = impl->wait("postgres.connect", events, deadline)) {
+            return tl::unexpected(std::move(*problem));
+        }
+        state = PQconnectPoll(impl->handle.get());
+        if (state == PGRES_POLLING_FAILED) {
+            return tl::unexpected(from_connect(impl->handle.get()));
+        }
+    }
+    if (PQsetnonblocking(impl->handle.get(), 1) != 0) {
+        return tl::unexpected(impl->broken_now("postgres.connect"));
+    }
+    // Notices would go to stderr, and may carry values.
+    PQsetNoticeProcessor(impl->handle.get(), [](void*, const char*) {}, nullptr);
+    return Connection(std::move(impl));
+}
+
+Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline) {
+    if (PQsendQuery(impl_->handle.get(), sql.c_str()) == 0) {
+        return tl::unexpected(impl_->broken_now("postgres.query"));
+    }
+    return impl_->results("postgres.query", deadline);
+}
+
+Outcome<Rows> Connection::query(const std::string& sql,
+                                std::span<const std::optional<std::string>> parameters,
+                                Deadline deadline) {
+    std::vector<const char*> values;
+    for (const auto& parameter : parameters) {
+        values.push_back(parameter ? parameter->c_str() : nullptr);
+    }
+    if (PQsendQueryParams(impl_->handle.get(), sql.c_str(), static_cast<int>(values.size()),
+                          nullptr, values.data(), nullptr, nullptr, 0) == 0) {
+        return tl::unexpected(impl_->broken_now("postgres.query"));
+    }
+    auto results = impl_->results("postgres.query", deadline);
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    check(!results->empty(), "a statement has a result");
+    return std::move(results->back());
+}
+
+Outcome<std::uint64_t> Connection::copy_in(const std::string& sql,
+                                           std::span<const std::string_view> pieces,
+                                           Deadline deadline) {
+    PGconn* connection = impl_->handle.get();
+    if (PQsendQuery(connection, sql.c_str()) == 0) {
+        return tl::unexpected(impl_->broken_now("postgres.copy"));
+    }
+    if (auto problem = impl_->flush("postgres.copy", deadline)) {
+        return tl::unexpected(std::move(*problem));
+    }
+    auto start = impl_->next_result("postgres.copy", deadline);
+    if (!start) {
+        return tl::unexpected(std::move(start).error());
+    }
+    if (PQresultStatus(start->get()) != PGRES_COPY_IN) {
+        auto failure = from_result("postgres.copy", start->get(), impl_->broken());
+        (void)impl_->results("postgres.copy", deadline);  // Drains; the failure is known.
+        return tl::unexpected(std::move(failure));
+    }
+    if (auto problem = impl_->send_pieces(pieces, deadline)) {
+        return tl::unexpected(std::move(*problem));
+    }
+    int ended = 0;
+    while ((ended = PQputCopyEnd(connection, nullptr)) == 0) {
+        if (auto problem = impl_->flush("postgres.copy", deadline)) {
+            return tl::unexpected(std::move(*problem));
+        }
+    }
+    if (ended < 0) {
+        return tl::unexpected(impl_->broken_now("postgres.copy"));
+    }
+    auto results = impl_->results("postgres.copy", deadline);
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    return results->empty() ? 0 : results->back().affected();
+}
+
+bool Connection::idle_transaction() const {
+    return PQtransactionStatus(impl_->handle.get()) == PQTRANS_IDLE;
+}
+
+std::string quote_identifier(std::string_view name) {
+    std::string out = "\"";
+    for (const char c : name) {
+        if (c == '"') {
+            out.push_back('"');
+        }
+        out.push_back(c);
+    }
+    out.push_back('"');
+    return out;
+}
+
+std::string quote_literal(std::string_view text) {
+    // The E'' form means the same whatever standard_conforming_strings says.
+    std::string out = "E'";
+    for (const char c : text) {
+        check(c != '\0', "no NUL in a SQL constant");
+        if (c == '\'' || c == '\\') {
+            out.push_back(c);
+        }
+        out.push_back(c);
+    }
+    out.push_back('\'');
+    return out;
+}
+
+std::string library_version() {
+    const int version = PQlibVersion();
+    return "libpq " + std::to_string(version / 10000) + "." + std::to_string(version % 10000);
+}
+
+}  // namespace sluice::postgres

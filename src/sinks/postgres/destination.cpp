@@ -1,0 +1,316 @@
+#include "sinks/postgres/destination.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/check.hpp"
+#include "sinks/outbox.hpp"
+#include "sinks/postgres/resolve.hpp"
+#include "sinks/postgres/writer.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+// What the lane's thread keeps of a partition that is ours.
+struct PartitionState {
+    std::uint64_t epoch = 0;  // Counts acquisitions.
+    std::optional<Offset> next;  // The end of the last piece handed over; empty until Ready.
+    std::uint32_t route = 0;
+    Piece open;
+    Offset open_record{-1};  // The record whose rows are being added.
+    std::size_t open_rows = 0;
+};
+
+Error all_problems(const std::vector<TargetProblem>& problems) {
+    Error error = problems.front().error;
+    for (std::size_t i = 1; i < problems.size(); ++i) {
+        error.hint += " | " + problems[i].error.detail + "; " + problems[i].error.hint;
+    }
+    return error;
+}
+
+// A table made anew would lack what the progress says is written.
+Error lost_table(const std::string& pipeline) {
+    return {.action = Action::stop,
+            .op = "postgres.table",
+            .where = {},
+            .code = "42P01",
+            .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
+                      std::string(events_table) + "' is gone",
+            .hint = "restore the table, or forget the progress with `sluice reset --lane postgres`"};
+}
+
+class PostgresDestination final : public Destination {
+public:
+    PostgresDestination(DestinationOptions options, std::vector<Route> routes, Logger log)
+        : options_(std::move(options)),
+          log_(std::move(log)),
+          offsets_(options_.schema, options_.pipeline),
+          routes_(std::move(routes)),
+          outbox_(options_.room) {}
+
+    ~PostgresDestination() override { close(Deadline::in(std::chrono::milliseconds{0})); }
+
+    [[nodiscard]] std::string_view name() const override { return "postgres"; }
+    [[nodiscard]] std::span<const Route> routes() const override { return routes_; }
+    [[nodiscard]] const Uuid& id() const override { return id_; }
+    [[nodiscard]] bool progress_in_group() const override { return false; }
+    void save(std::span<const Position>) override {}
+
+    Result<void> open(Deadline deadline) override {
+        auto connection = Connection::open(connect_options(options_, nullptr), deadline);
+        if (!connection) {
+            return fail(std::move(connection).error().error);
+        }
+        auto id = offsets_.prepare(*connection, deadline);
+        if (!id) {
+            return fail(std::move(id).error().error);
+        }
+        auto begun = offsets_.has_any(*connection, deadline);
+        if (!begun) {
+            return fail(std::move(begun).error().error);
+        }
+        auto resolved = resolve(*connection, routes_, !*begun, deadline);
+        if (!resolved) {
+            return fail(std::move(resolved).error().error);
+        }
+        if (!resolved->missing.empty()) {
+            return fail(lost_table(options_.pipeline));
+        }
+        if (!resolved->problems.empty()) {
+            return fail(all_problems(resolved->problems));
+        }
+        id_ = *id;
+        routes_ = std::move(resolved->routes);
+        plan_ = std::make_unique<WriterPlan>(
+            WriterPlan{.connect = connect_options(options_, &interrupt_),
+                       .offsets = offsets_,
+                       .tables = std::move(resolved->plans)});
+        control_ = std::move(*connection);
+        return {};
+    }
+
+    Result<std::vector<Position>> stored(const std::string& topic, Deadline deadline) override {
+        auto positions = offsets_.read(*control_, topic, deadline);
+        if (!positions) {
+            return fail(std::move(positions).error().error);
+        }
+        return std::move(*positions);
+    }
+
+    Result<void> begin(std::span<const Position> positions, Deadline deadline) override {
+        auto begun = offsets_.begin(*control_, positions, deadline);
+        if (!begun) {
+            return fail(std::move(begun).error().error);
+        }
+        return {};
+    }
+
+    void acquire(const AcquireRequest& request) override {
+        start_writers();
+        PartitionState& state = states_[request.partition];
+        ++state.epoch;
+        state.next.reset();
+        state.open = {};
+        std::erase(touched_, &state);
+        last_partition_ = nullptr;
+        writer_of(request.partition).acquire(request, state.epoch);
+    }
+
+    void release(std::span<const TopicPartition> partitions, Deadline deadline) override {
+        for (const auto& partition : partitions) {
+            if (states_.contains(partition) && !writers_.empty()) {
+                writer_of(partition).release(std::array{partition}, deadline);
+            }
+        }
+        forget(partitions);
+    }
+
+    void abandon(std::span<const TopicPartition> partitions) override {
+        for (const auto& partition : partitions) {
+            if (states_.contains(partition) && !writers_.empty()) {
+                writer_of(partition).abandon(std::array{partition});
+            }
+        }
+        forget(partitions);
+    }
+
+    Result<void> add(std::uint32_t route, const Record& record, ClockMicros,
+                     const Row& row) override {
+        PartitionState& state = state_of(record, route);
+        auto& table = state.open.tables[row.target];
+        auto added = append_row(plan_->tables[route][row.target], record, row, table);
+        if (!added) {
+            roll_back_record(state, record.offset);
+            return added;
+        }
+        ++state.open_rows;
+        return {};
+    }
+
+    void end_record(std::uint32_t route, const Record& record) override {
+        PartitionState& state = state_of(record, route);
+        state.open.to = record.offset.next();
+        state.open.records += state.open_rows > 0 ? 1 : 0;
+        state.open_rows = 0;
+    }
+
+    std::vector<OffsetRange> seal() override {
+        std::vector<OffsetRange> sealed;
+        for (PartitionState* state : touched_) {
+            if (state->open.to > state->open.from) {
+                state->next = state->open.to;
+                sealed.push_back({state->open.partition, state->open.from, state->open.to});
+                writer_of(state->open.partition).enqueue(std::move(state->open));
+            }
+            state->open = {};
+        }
+        touched_.clear();
+        last_partition_ = nullptr;
+        return sealed;
+    }
+
+    bool wait_for_room(Deadline deadline) override { return outbox_.wait_for_room(deadline); }
+
+    [[nodiscard]] bool busy() const override {
+        return std::ranges::any_of(writers_, [](const auto& writer) { return writer->busy(); });
+    }
+
+    std::vector<DestinationEvent> take_events() override {
+        auto events = outbox_.take();
+        for (const auto& event : events) {
+            if (const auto* ready = std::get_if<Ready>(&event)) {
+                if (const auto state = states_.find(ready->partition); state != states_.end()) {
+                    state->second.next = ready->next;
+                }
+            }
+        }
+        return events;
+    }
+
+    void close(Deadline deadline) override {
+        for (auto& writer : writers_) {
+            writer->drain(deadline);
+        }
+        for (auto& writer : writers_) {
+            writer->join(deadline);
+        }
+        writers_.clear();
+        control_.reset();
+    }
+
+private:
+    void start_writers() {
+        if (!writers_.empty()) {
+            return;
+        }
+        control_.reset();  // From here on the writers' connections are all that is needed.
+        for (int i = 0; i < options_.pool; ++i) {
+            writers_.push_back(std::make_unique<Writer>(*plan_, outbox_, log_, i));
+        }
+    }
+
+    Writer& writer_of(const TopicPartition& partition) {
+        const auto topic = std::hash<std::string>{}(partition.topic) % writers_.size();
+        const auto number = static_cast<std::size_t>(partition.partition.value());
+        return *writers_[(topic + number) % writers_.size()];
+    }
+
+    PartitionState& state_of(const Record& record, std::uint32_t route) {
+        if (record.partition == last_partition_) {
+            return *last_state_;
+        }
+        const auto found = states_.find(*record.partition);
+        check(found != states_.end() && found->second.next.has_value(),
+              "records come only from partitions that are ready");
+        PartitionState& state = found->second;
+        if (state.open.tables.empty()) {
+            state.open.partition = *record.partition;
+            state.open.route = route;
+            state.open.epoch = state.epoch;
+            state.open.from = *state.next;
+            state.open.to = *state.next;
+            state.open.tables.resize(plan_->tables[route].size());
+            touched_.push_back(&state);
+        }
+        last_partition_ = record.partition;
+        last_state_ = &state;
+        return state;
+    }
+
+    static void roll_back_record(PartitionState& state, Offset offset) {
+        for (auto& table : state.open.tables) {
+            while (!table.rows.empty() && table.rows.back().offset == offset) {
+                table.absent_rows -= table.rows.back().has_absent ? 1 : 0;
+                table.bytes.resize(table.rows.back().begin);
+                table.rows.pop_back();
+            }
+        }
+        state.open_rows = 0;
+    }
+
+    void forget(std::span<const TopicPartition> partitions) {
+        last_partition_ = nullptr;
+        for (const auto& partition : partitions) {
+            if (const auto state = states_.find(partition); state != states_.end()) {
+                std::erase(touched_, &state->second);
+                state->second.next.reset();
+                state->second.open = {};
+            }
+        }
+    }
+
+    DestinationOptions options_;
+    Logger log_;
+    OffsetsTable offsets_;
+    std::vector<Route> routes_;
+    Uuid id_;
+    Interrupt interrupt_;
+    Outbox outbox_;
+    std::unique_ptr<WriterPlan> plan_;
+    std::optional<Connection> control_;
+    std::vector<std::unique_ptr<Writer>> writers_;
+    // States are never erased: pointers into the map stay good, and epochs go on counting.
+    std::unordered_map<TopicPartition, PartitionState> states_;
+    std::vector<PartitionState*> touched_;
+    const TopicPartition* last_partition_ = nullptr;
+    PartitionState* last_state_ = nullptr;
+};
+
+}  // namespace
+
+ConnectOptions connect_options(const DestinationOptions& options, const Interrupt* interrupt) {
+    return {.url = options.url,
+            .user = options.user,
+            .password = options.password,
+            .application_name = "sluice:" + options.pipeline,
+            .interrupt = interrupt};
+}
+
+std::unique_ptr<Destination> make_destination(DestinationOptions options, std::vector<Route> routes,
+                                              Logger log) {
+    return std::make_unique<PostgresDestination>(std::move(options), std::move(routes),
+                                                 std::move(log));
+}
+
+Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline deadline) {
+    auto connection = Connection::open(connect_options(options, nullptr), deadline);
+    if (!connection) {
+        return fail(std::move(connection).error().error);
+    }
+    const OffsetsTable offsets(options.schema, options.pipeline);
+    auto id = offsets.find(*connection, deadline);
+    if (!id) {
+        return fail(std::move(id).error().error);
+    }
+    if (!*id) {
+        return std::size_t{0};
+    }
+    auto forgotten = offsets.forget(*connection, deadline);
+    if (!forgotten) {
+        return fail(std::move(forgotten).error().error);
+    }
+    return static_cast<std::size_t>(*forgotten);
+}
+
+}  // namespace sluice::postgres

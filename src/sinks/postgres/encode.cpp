@@ -1,0 +1,299 @@
+#include "sinks/postgres/encode.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+using convert::Fit;
+using convert::Misfit;
+
+// PostgreSQL counts time from 2000-01-01, the rest of the world from 1970-01-01.
+constexpr std::int32_t epoch_days = 10'957;
+constexpr std::int64_t epoch_us = std::int64_t{epoch_days} * 86'400'000'000;
+// timestamp.h: MIN_TIMESTAMP and END_TIMESTAMP, 4713 BC to 294276 AD, from 2000-01-01.
+constexpr std::int64_t timestamp_min_us = -211'813'488'000'000'000;
+constexpr std::int64_t timestamp_end_us = 9'223'371'331'200'000'000;
+// numeric.c: a typmod is ((precision << 16) | (scale & 0x7ff)) + VARHDRSZ.
+constexpr std::int32_t modifier_header = 4;
+constexpr std::int32_t numeric_digits_before_max = 131'072;
+constexpr std::int32_t numeric_digits_after_max = 16'383;
+
+tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
+    return tl::unexpected(Misfit{std::move(reason), std::move(hint)});
+}
+
+void append_value(std::string& out, std::string_view bytes) {
+    append_big_endian(out, static_cast<std::int32_t>(bytes.size()));
+    out.append(bytes);
+}
+
+template <class T>
+void append_number(std::string& out, T value) {
+    append_big_endian(out, static_cast<std::int32_t>(sizeof(T)));
+    append_big_endian(out, value);
+}
+
+template <class T>
+Fit<void> encode_integer(const Cell& cell, std::string& out) {
+    const auto value = convert::integer(cell, sizeof(T) * 8);
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    append_number(out, static_cast<T>(*value));
+    return {};
+}
+
+// The length that varchar(n) and char(n) allow, in characters; nothing without a limit.
+std::optional<std::size_t> characters_max(const Column& column) {
+    const bool limited = column.type == Type::varchar || column.type == Type::bpchar;
+    if (!limited || column.modifier < modifier_header) {
+        return std::nullopt;
+    }
+    return static_cast<std::size_t>(column.modifier - modifier_header);
+}
+
+Fit<void> encode_text(const Column& column, const Cell& cell, std::string& out) {
+    thread_local std::string scratch;
+    const auto text = convert::text(cell, scratch);
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    if (text->find('\0') != std::string_view::npos) {
+        return misfit("the text holds a NUL character, which PostgreSQL can't store",
+                      "use a bytea column");
+    }
+    const auto limit = characters_max(column);
+    if (limit && text->size() > *limit && count_characters(*text) > *limit) {
+        return misfit("a text of " + std::to_string(count_characters(*text)) +
+                          " characters does not fit " + column.type_name,
+                      "widen the column, or use text");
+    }
+    append_value(out, *text);
+    return {};
+}
+
+Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) {
+    thread_local std::string scratch;
+    const auto text = convert::json(cell, scratch);
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
+    if (column.type == Type::json) {
+        append_value(out, *text);
+        return {};
+    }
+    const bool untyped_nul =
+        cell.kind == CellKind::text && cell.text.find('\0') != std::string_view::npos;
+    if (untyped_nul || (cell.document != nullptr && cell.document->has_nul)) {
+        return misfit("a string holds \\u0000, which jsonb can't store", "use a json column");
+    }
+    if (cell.document != nullptr && cell.document->exponent_max > numeric_digits_after_max) {
+        return misfit("a number's exponent is beyond what jsonb can store", "use a json column");
+    }
+    // jsonb_recv: a version byte before the text.
+    append_big_endian(out, static_cast<std::int32_t>(text->size() + 1));
+    out.push_back(1);
+    out.append(*text);
+    return {};
+}
+
+struct NumericLimit {
+    std::int32_t precision;
+    std::int32_t scale;  // May be negative since PostgreSQL 15.
+};
+
+std::optional<NumericLimit> numeric_limit(const Column& column) {
+    if (column.modifier < modifier_header) {
+        return std::nullopt;
+    }
+    const std::int32_t packed = column.modifier - modifier_header;
+    // The scale is an 11-bit two's complement number (numeric_typmod_scale).
+    const std::int32_t scale = ((packed & 0x7ff) ^ 1024) - 1024;
+    return NumericLimit{packed >> 16 & 0xffff, scale};
+}
+
+// Trailing zeros behind the point say nothing: 1.50 fits a scale of 1.
+void strip_zeros(convert::Decimal& value, std::int32_t scale_max) {
+    while (value.scale > scale_max && !value.digits.empty() && value.digits.back() == '0') {
+        value.digits.pop_back();
+        --value.scale;
+    }
+}
+
+Fit<void> check_limits(const Column& column, convert::Decimal& value) {
+    const auto limit = numeric_limit(column);
+    const std::int32_t scale_max = limit ? limit->scale : numeric_digits_after_max;
+    strip_zeros(value, scale_max);
+    if (value.digits.empty()) {
+        value.scale = 0;
+        return {};
+    }
+    if (value.scale > scale_max) {
+        return misfit("a number with " + std::to_string(value.scale) +
+                          " digits after the point would be rounded by " + column.type_name,
+                      "widen the column's scale");
+    }
+    const auto before = static_cast<std::int32_t>(value.digits.size()) - value.scale;
+    const std::int32_t before_max =
+        limit ? limit->precision - limit->scale : numeric_digits_before_max;
+    if (before > before_max) {
+        return misfit("a number with " + std::to_string(before) +
+                          " digits before the point does not fit " + column.type_name,
+                      "widen the column's precision");
+    }
+    return {};
+}
+
+// numeric_recv: groups of four decimal digits, the first one worth 10000^weight.
+Fit<void> encode_numeric(const Column& column, const Cell& cell, std::string& out) {
+    auto value = convert::decimal(cell);
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    const std::int32_t display_scale = std::max(value->scale, 0);
+    if (auto fits = check_limits(column, *value); !fits) {
+        return fits;
+    }
+    // Pad so that the point falls between two groups.
+    std::string& digits = value->digits;
+    if (value->scale < 0) {
+        digits.append(static_cast<std::size_t>(-value->scale), '0');
+        value->scale = 0;
+    }
+    const auto scale = static_cast<std::size_t>(value->scale);
+    digits.append((4 - scale % 4) % 4, '0');
+    const std::size_t groups_after = (scale + 3) / 4;
+    digits.insert(0, (4 - digits.size() % 4) % 4, '0');
+
+    std::vector<std::uint16_t> groups;
+    for (std::size_t i = 0; i < digits.size(); i += 4) {
+        std::uint16_t group = 0;
+        for (std::size_t k = 0; k < 4; ++k) {
+            group = static_cast<std::uint16_t>(group * 10 + (digits[i + k] - '0'));
+        }
+        groups.push_back(group);
+    }
+    auto weight = static_cast<std::int32_t>(groups.size()) -
+                  static_cast<std::int32_t>(groups_after) - 1;
+    const auto first = std::ranges::find_if(groups, [](auto group) { return group != 0; });
+    weight -= static_cast<std::int32_t>(first - groups.begin());
+    groups.erase(groups.begin(), first);
+    while (!groups.empty() && groups.back() == 0) {
+        groups.pop_back();
+    }
+    const auto limit = numeric_limit(column);
+    const std::int32_t shown = limit ? std::max(limit->scale, 0)
+                                     : std::min(display_scale, numeric_digits_after_max);
+
+    append_big_endian(out, static_cast<std::int32_t>(8 + groups.size() * 2));
+    append_big_endian(out, static_cast<std::int16_t>(groups.size()));
+    append_big_endian(out, static_cast<std::int16_t>(groups.empty() ? 0 : weight));
+    append_big_endian(out, static_cast<std::uint16_t>(value->negative && !groups.empty() ? 0x4000
+                                                                                         : 0));
+    append_big_endian(out, static_cast<std::int16_t>(shown));
+    for (const auto group : groups) {
+        append_big_endian(out, group);
+    }
+    return {};
+}
+
+Fit<void> encode_timestamp(const Column& column, const Cell& cell, Reading reading,
+                           std::string& out) {
+    const auto zone = column.type == Type::timestamptz ? convert::Zone::required
+                                                       : convert::Zone::optional;
+    const auto us = convert::timestamp_us(cell, reading, zone);
+    if (!us) {
+        return tl::unexpected(us.error());
+    }
+    if (*us < timestamp_min_us + epoch_us || *us >= timestamp_end_us) {
+        return misfit("a time outside of what PostgreSQL can store");
+    }
+    append_number(out, *us - epoch_us);
+    return {};
+}
+
+}  // namespace
+
+convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
+                          std::string& out) {
+    check(column.type.has_value(), "only columns of supported types are encoded");
+    switch (*column.type) {
+        case Type::boolean: {
+            const auto value = convert::boolean(cell);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_number(out, static_cast<std::uint8_t>(*value));
+            return {};
+        }
+        case Type::int2:
+            return encode_integer<std::int16_t>(cell, out);
+        case Type::int4:
+            return encode_integer<std::int32_t>(cell, out);
+        case Type::int8:
+            return encode_integer<std::int64_t>(cell, out);
+        case Type::float4: {
+            const auto value = convert::float32(cell);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_number(out, std::bit_cast<std::uint32_t>(*value));
+            return {};
+        }
+        case Type::float8: {
+            const auto value = convert::float64(cell);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_number(out, std::bit_cast<std::uint64_t>(*value));
+            return {};
+        }
+        case Type::numeric:
+            return encode_numeric(column, cell, out);
+        case Type::text:
+        case Type::varchar:
+        case Type::bpchar:
+            return encode_text(column, cell, out);
+        case Type::bytea: {
+            thread_local std::string scratch;
+            const auto value = convert::bytes(cell, reading, scratch);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_value(out, *value);
+            return {};
+        }
+        case Type::date: {
+            const auto value = convert::date(cell, reading);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_number(out, *value - epoch_days);
+            return {};
+        }
+        case Type::timestamp:
+        case Type::timestamptz:
+            return encode_timestamp(column, cell, reading, out);
+        case Type::uuid: {
+            const auto value = convert::uuid(cell);
+            if (!value) {
+                return tl::unexpected(value.error());
+            }
+            append_value(out, {reinterpret_cast<const char*>(value->bytes.data()),
+                               value->bytes.size()});
+            return {};
+        }
+        case Type::json:
+        case Type::jsonb:
+            return encode_json(column, cell, out);
+    }
+    return misfit("a column of an unknown type");
+}
+
+}  // namespace sluice::postgres

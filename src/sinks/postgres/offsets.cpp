@@ -1,0 +1,253 @@
+#include "sinks/postgres/offsets.hpp"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <array>
+
+#include "base/check.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+// A number of our own for advisory locks: "sluice" in ASCII.
+constexpr std::int64_t definition_lock = 0x736c75696365;
+
+// READ COMMITTED: a compare-and-set that waited for another owner then sees what that one wrote.
+// The timeouts bound what a frozen or forgotten session can hold.
+constexpr std::string_view begin_transaction =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+    "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '10s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = '30s'; ";
+
+Outcome<Rows> last(Outcome<std::vector<Rows>> results) {
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    check(!results->empty(), "a script has a result");
+    return std::move(results->back());
+}
+
+// The result `from_end` statements before the last.
+Outcome<Rows> nth_from_end(Outcome<std::vector<Rows>> results, std::size_t from_end) {
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    check(results->size() > from_end, "a script has that result");
+    return std::move((*results)[results->size() - 1 - from_end]);
+}
+
+Outcome<void> done(Outcome<std::vector<Rows>> results) {
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    return {};
+}
+
+// An error inside a script leaves its transaction open.
+template <class T>
+Outcome<T> or_roll_back(Connection& connection, Outcome<T> result, Deadline deadline) {
+    if (!result && !result.error().lost && !connection.idle_transaction()) {
+        if (auto rolled_back = connection.script("ROLLBACK", deadline); !rolled_back) {
+            result.error().lost = true;
+        }
+    }
+    return result;
+}
+
+std::vector<Position> to_positions(const Rows& rows) {
+    std::vector<Position> positions;
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+        positions.push_back(
+            {.partition = {rows.text(r, 0),
+                           PartitionId{static_cast<std::int32_t>(rows.integer(r, 1))}},
+             .topic_id = parse_uuid(rows.text(r, 2)).value_or(Uuid{}),
+             .next = Offset{rows.integer(r, 3)},
+             .clock = {},
+             .start = rows.text(r, 4)});
+    }
+    return positions;
+}
+
+}  // namespace
+
+OffsetsTable::OffsetsTable(const std::string& schema, std::string pipeline)
+    : schema_(quote_identifier(schema)),
+      table_(schema_ + ".offsets"),
+      identity_(schema_ + ".identity"),
+      pipeline_(std::move(pipeline)) {}
+
+std::string OffsetsTable::definition() const {
+    // Rows are updated with every batch: room in the page keeps those updates off the index.
+    return fmt::format(
+        "CREATE SCHEMA IF NOT EXISTS {0}; "
+        "CREATE TABLE IF NOT EXISTS {1} (pipeline text NOT NULL, topic text NOT NULL, "
+        "partition integer NOT NULL, topic_id uuid NOT NULL, next_offset bigint NOT NULL, "
+        "leader_epoch integer, start text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(), "
+        "PRIMARY KEY (pipeline, topic, partition)) WITH (fillfactor = 50); "
+        "CREATE TABLE IF NOT EXISTS {2} (one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row), "
+        "id uuid NOT NULL, schema_version integer NOT NULL);",
+        schema_, table_, identity_);
+}
+
+Outcome<std::optional<Uuid>> OffsetsTable::find(Connection& connection, Deadline deadline) const {
+    const std::array parameters{std::optional(table_), std::optional(identity_)};
+    auto exists = connection.query("SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT "
+                                   "NULL",
+                                   parameters, deadline);
+    if (!exists) {
+        return tl::unexpected(std::move(exists).error());
+    }
+    if (!exists->boolean(0, 0)) {
+        return std::optional<Uuid>{};
+    }
+    auto found = last(connection.script("SELECT id FROM " + identity_, deadline));
+    if (!found) {
+        return tl::unexpected(std::move(found).error());
+    }
+    return found->size() == 0 ? std::optional<Uuid>{} : parse_uuid(found->text(0, 0));
+}
+
+Outcome<Uuid> OffsetsTable::prepare(Connection& connection, Deadline deadline) const {
+    auto known = find(connection, deadline);
+    if (!known) {
+        return tl::unexpected(std::move(known).error());
+    }
+    if (*known) {
+        return **known;
+    }
+    // IF NOT EXISTS alone races with another process that does the same.
+    auto created = or_roll_back(
+        connection,
+        connection.script(
+            fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}); {} "
+                        "INSERT INTO {} (id, schema_version) VALUES ({}, 1) ON CONFLICT DO "
+                        "NOTHING; COMMIT",
+                        definition_lock, definition(), identity_,
+                        quote_literal(uuid_random().to_string())),
+            deadline),
+        deadline);
+    if (!created) {
+        if (created.error().error.code == "42501") {
+            created.error().error.hint = "have this run by a role that may: " + definition();
+        }
+        return tl::unexpected(std::move(created).error());
+    }
+    auto id = find(connection, deadline);
+    if (!id) {
+        return tl::unexpected(std::move(id).error());
+    }
+    check(id->has_value(), "the identity row was just written");
+    return **id;
+}
+
+Outcome<bool> OffsetsTable::has_any(Connection& connection, Deadline deadline) const {
+    auto found = last(connection.script("SELECT EXISTS (SELECT FROM " + table_ +
+                                            " WHERE pipeline = " + quote_literal(pipeline_) + ")",
+                                        deadline));
+    if (!found) {
+        return tl::unexpected(std::move(found).error());
+    }
+    return found->boolean(0, 0);
+}
+
+Outcome<std::vector<Position>> OffsetsTable::read(Connection& connection, const std::string& topic,
+                                                  Deadline deadline) const {
+    const std::array parameters{std::optional(pipeline_), std::optional(topic)};
+    auto rows = connection.query(
+        "SELECT topic, partition, topic_id, next_offset, start FROM " + table_ +
+            " WHERE pipeline = $1 AND topic = $2 ORDER BY partition",
+        parameters, deadline);
+    if (!rows) {
+        return tl::unexpected(std::move(rows).error());
+    }
+    return to_positions(*rows);
+}
+
+Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Position> positions,
+                                  Deadline deadline) const {
+    if (positions.empty()) {
+        return {};
+    }
+    std::string values;
+    for (const auto& position : positions) {
+        values.append(values.empty() ? "" : ", ");
+        values.append(fmt::format("({}, {}, {}, {}::uuid, {}, {})", quote_literal(pipeline_),
+                                  quote_literal(position.partition.topic),
+                                  position.partition.partition.value(),
+                                  quote_literal(position.topic_id.to_string()),
+                                  position.next.value(), quote_literal(position.start)));
+    }
+    return or_roll_back(
+        connection,
+        done(connection.script(
+            fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}); "
+                        "INSERT INTO {} (pipeline, topic, partition, topic_id, next_offset, start) "
+                        "VALUES {} ON CONFLICT DO NOTHING; COMMIT",
+                        definition_lock, table_, values),
+            deadline)),
+        deadline);
+}
+
+Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, Deadline deadline) const {
+    auto deleted = last(connection.script(
+        "DELETE FROM " + table_ + " WHERE pipeline = " + quote_literal(pipeline_), deadline));
+    if (!deleted) {
+        return tl::unexpected(std::move(deleted).error());
+    }
+    return deleted->affected();
+}
+
+Outcome<std::uint64_t> OffsetsTable::advance(Connection& connection,
+                                             std::span<const OffsetRange> ranges,
+                                             Deadline deadline) const {
+    std::string values;
+    for (const auto& range : ranges) {
+        values.append(values.empty() ? "" : ", ");
+        values.append(fmt::format("({}, {}, {}, {})", quote_literal(range.partition.topic),
+                                  range.partition.partition.value(), range.from.value(),
+                                  range.to.value()));
+    }
+    auto advanced = last(connection.script(
+        fmt::format("{}UPDATE {} o SET next_offset = v.\"to\", updated_at = now() "
+                    "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
+                    "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
+                    "AND o.next_offset = v.\"from\"",
+                    begin_transaction, table_, values, quote_literal(pipeline_)),
+        deadline));
+    if (!advanced) {
+        return tl::unexpected(std::move(advanced).error());
+    }
+    return advanced->affected();
+}
+
+std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitions) const {
+    std::string pairs;
+    for (const auto& partition : partitions) {
+        pairs.append(pairs.empty() ? "" : ", ");
+        pairs.append(fmt::format("({}, {})", quote_literal(partition.topic),
+                                 partition.partition.value()));
+    }
+    return fmt::format("pipeline = {} AND (topic, partition) IN ({})", quote_literal(pipeline_),
+                       pairs);
+}
+
+Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
+                                                  std::span<const TopicPartition> partitions,
+                                                  Deadline deadline) const {
+    auto rows = or_roll_back(
+        connection,
+        nth_from_end(connection.script(
+                         fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
+                                     "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
+                                     "COMMIT",
+                                     begin_transaction, table_, key_condition(partitions)),
+                         deadline),
+                     1),
+        deadline);
+    if (!rows) {
+        return tl::unexpected(std::move(rows).error());
+    }
+    return to_positions(*rows);
+}
+
+}  // namespace sluice::postgres

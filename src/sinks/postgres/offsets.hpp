@@ -1,0 +1,55 @@
+// The pipeline's own tables in PostgreSQL: offsets, advanced in the rows' transactions, and the
+// id of the database.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/uuid.hpp"
+#include "model/ids.hpp"
+#include "sinks/destination.hpp"
+#include "sinks/postgres/connection.hpp"
+
+namespace sluice::postgres {
+
+class OffsetsTable {
+public:
+    OffsetsTable(const std::string& schema, std::string pipeline);
+
+    // What creates the tables; safe to run again.
+    [[nodiscard]] std::string definition() const;
+    // Creates what is missing and reads the database's id. Where the role may not create, the
+    // error's hint is the definition.
+    Outcome<Uuid> prepare(Connection& connection, Deadline deadline) const;
+    // Reads the id only; nothing when the tables are missing.
+    Outcome<std::optional<Uuid>> find(Connection& connection, Deadline deadline) const;
+
+    // Whether the pipeline has progress on any topic.
+    Outcome<bool> has_any(Connection& connection, Deadline deadline) const;
+    Outcome<std::vector<Position>> read(Connection& connection, const std::string& topic,
+                                        Deadline deadline) const;
+    // Inserts rows that are missing, all of a topic's or none: of two first starts one wins.
+    Outcome<void> begin(Connection& connection, std::span<const Position> positions,
+                        Deadline deadline) const;
+    // Tells how many rows there were.
+    Outcome<std::uint64_t> forget(Connection& connection, Deadline deadline) const;
+
+    // Opens a transaction with its timeouts and advances the ranges; tells how many rows matched.
+    Outcome<std::uint64_t> advance(Connection& connection, std::span<const OffsetRange> ranges,
+                                   Deadline deadline) const;
+    // Locks the rows of these partitions in a transaction of its own and reads them.
+    Outcome<std::vector<Position>> lock(Connection& connection,
+                                        std::span<const TopicPartition> partitions,
+                                        Deadline deadline) const;
+
+private:
+    [[nodiscard]] std::string key_condition(std::span<const TopicPartition> partitions) const;
+
+    std::string schema_;   // Quoted.
+    std::string table_;    // Quoted, with its schema.
+    std::string identity_;
+    std::string pipeline_;
+};
+
+}  // namespace sluice::postgres

@@ -1,0 +1,145 @@
+#include "sinks/postgres/protocol.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace sluice::postgres {
+
+WriteProtocol::WriteProtocol(std::size_t records) : records_(records), window_{0, records} {
+    check(records > 0, "a batch has records");
+}
+
+Command WriteProtocol::start() { return open(); }
+
+Command WriteProtocol::command(Step step) {
+    step_ = step;
+    return {.step = step,
+            .window = window_,
+            .error = {},
+            .verdict = Verdict::committed,
+            .record = 0,
+            .attempt = attempts_};
+}
+
+Command WriteProtocol::open() { return command(Step::open); }
+
+Command WriteProtocol::finish(Verdict verdict) {
+    Command end = command(Step::finish);
+    end.verdict = verdict;
+    return end;
+}
+
+Command WriteProtocol::pause_then(Step next, const Error& error) {
+    after_ = next;
+    ++attempts_;
+    Command wait = command(Step::pause);
+    wait.error = error;
+    return wait;
+}
+
+Command WriteProtocol::on(const StepResult& result) {
+    switch (step_) {
+        case Step::open:
+            if (!result.ok) {
+                return fail_step(result);
+            }
+            if (!result.all_matched) {
+                held_ = finish(Verdict::fenced);
+                return command(Step::roll_back);
+            }
+            return command(Step::write);
+        case Step::write:
+            return result.ok ? command(Step::commit) : fail_step(result);
+        case Step::commit:
+            if (!result.ok) {
+                // An answer with a SQLSTATE of its own is an outcome: rolled back. Silence is not.
+                if (!result.lost) {
+                    return fail_step(result);
+                }
+                reconnect_first_ = true;
+                return pause_then(Step::read_offsets, result.error);
+            }
+            break;
+        case Step::read_offsets:
+            if (!result.ok) {
+                reconnect_first_ = reconnect_first_ || result.lost;
+                return pause_then(Step::read_offsets, result.error);
+            }
+            if (result.offsets == Offsets::elsewhere) {
+                return finish(Verdict::fenced);
+            }
+            if (result.offsets == Offsets::at_start) {
+                return open();
+            }
+            break;  // at_end: it was committed.
+        case Step::roll_back:
+            if (!result.ok) {
+                reconnect_first_ = true;
+            }
+            if (held_) {
+                step_ = held_->step;
+                return *held_;
+            }
+            if (after_ == Step::pause) {
+                return pause_then(Step::open, last_error_);
+            }
+            return reconnect_first_ ? command(Step::reconnect) : command(after_);
+        case Step::pause:
+            return reconnect_first_ ? command(Step::reconnect) : command(after_);
+        case Step::reconnect:
+            if (!result.ok) {
+                reconnect_first_ = true;
+                return pause_then(after_, result.error);
+            }
+            reconnect_first_ = false;
+            return command(after_);
+        case Step::finish:
+            break;
+    }
+    check(step_ != Step::finish, "no result is given after the end");
+    attempts_ = 0;
+    window_ = {window_.first + window_.count, records_ - window_.first - window_.count};
+    return window_.count == 0 ? finish(Verdict::committed) : open();
+}
+
+Command WriteProtocol::fail_step(const StepResult& result) {
+    if (result.lost) {
+        reconnect_first_ = true;
+        return pause_then(Step::open, result.error);
+    }
+    switch (result.error.action) {
+        case Action::reject:
+            return narrow_or_reject(result);
+        case Action::stop: {
+            held_ = finish(Verdict::refused);
+            held_->error = result.error;
+            return command(Step::roll_back);
+        }
+        case Action::retry:
+        case Action::verify:
+        case Action::configure:
+            break;
+    }
+    // A statement that took too long is given less to do (57014, query_canceled).
+    if (result.error.code == "57014" && window_.count > 1) {
+        window_.count /= 2;
+    }
+    last_error_ = result.error;
+    after_ = Step::pause;
+    return command(Step::roll_back);
+}
+
+Command WriteProtocol::narrow_or_reject(const StepResult& result) {
+    if (result.record || window_.count == 1) {
+        held_ = finish(Verdict::rejected);
+        held_->record = result.record.value_or(window_.first);
+        held_->error = result.error;
+        return command(Step::roll_back);
+    }
+    window_.count /= 2;
+    after_ = Step::open;
+    return command(Step::roll_back);
+}
+
+}  // namespace sluice::postgres

@@ -1,0 +1,89 @@
+// The write protocol of PostgreSQL as a state machine: outcomes in, actions out. It knows no
+// socket, thread or clock, so that the writer and a simulator can both drive it.
+//
+// One batch is one transaction: offsets by compare-and-set first, then the rows, then COMMIT.
+// A COMMIT without an answer is resolved by locking the offset rows. A record's error without a
+// line is searched by halving: each half that goes through is committed on the way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/error.hpp"
+
+namespace sluice::postgres {
+
+// Records of the batch, counted in the order in which they are written.
+struct Window {
+    std::size_t first = 0;
+    std::size_t count = 0;
+};
+
+enum class Step : std::uint8_t {
+    open,          // BEGIN and the compare-and-set for the window's ranges.
+    write,         // The window's rows.
+    commit,        // COMMIT.
+    roll_back,     // ROLLBACK; the outcome may be a failure, then the connection is dropped.
+    read_offsets,  // In a new transaction, SELECT … FOR UPDATE of the window's offset rows.
+    reconnect,     // Drop the connection, make a new one.
+    pause,         // Wait: backoff after `error`.
+    finish,        // The batch is through with; see the verdict.
+};
+
+enum class Verdict : std::uint8_t {
+    committed,  // All of it.
+    fenced,     // Somebody else moved an offset row: drop the batch, read its positions again.
+    rejected,   // Record `record` can't be written; what is before it may not be written yet.
+    refused,    // A bug or an unknown world: the partitions of the batch stop.
+};
+
+struct Command {
+    Step step = Step::open;
+    Window window;
+    std::optional<Error> error;   // pause, and finish with rejected or refused.
+    Verdict verdict = Verdict::committed;
+    std::size_t record = 0;       // finish with rejected.
+    unsigned attempt = 0;         // pause: how often in a row, from 1.
+};
+
+// Where the offset rows stand after an unanswered COMMIT.
+enum class Offsets : std::uint8_t { at_start, at_end, elsewhere };
+
+struct StepResult {
+    bool ok = true;
+    bool all_matched = true;                // open: every range's row was advanced.
+    Offsets offsets = Offsets::at_start;    // read_offsets
+    Error error;                            // Where ok is false.
+    std::optional<std::size_t> record;      // The record that the error names.
+    bool lost = false;                      // The connection is gone.
+};
+
+class WriteProtocol {
+public:
+    // `records` is at least 1.
+    explicit WriteProtocol(std::size_t records);
+
+    [[nodiscard]] Command start();
+    // The result of the command given last.
+    [[nodiscard]] Command on(const StepResult& result);
+
+private:
+    Command command(Step step);
+    Command open();
+    Command fail_step(const StepResult& result);
+    Command narrow_or_reject(const StepResult& result);
+    Command pause_then(Step next, const Error& error);
+    Command finish(Verdict verdict);
+
+    std::size_t records_;
+    Window window_;
+    Step step_ = Step::open;
+    Step after_ = Step::open;     // What follows a rollback, a pause or a reconnect.
+    bool reconnect_first_ = false;  // A pause is followed by a reconnect, then by after_.
+    std::optional<Command> held_;   // The verdict, while the rollback before it is under way.
+    unsigned attempts_ = 0;
+    Error last_error_;
+};
+
+}  // namespace sluice::postgres

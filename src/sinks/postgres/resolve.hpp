@@ -1,0 +1,36 @@
+// The configured routes held against the real tables, for the destination and for `check`.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/target.hpp"
+#include "sinks/postgres/connection.hpp"
+#include "sinks/postgres/plan.hpp"
+
+namespace sluice::postgres {
+
+inline constexpr std::string_view events_table = "events";
+
+// A problem and which target it concerns, so that the caller can name its place in the file.
+struct TargetProblem {
+    std::size_t route = 0;
+    std::size_t target = 0;
+    Error error;  // `where` is the column, or empty.
+};
+
+struct Resolved {
+    std::vector<Route> routes;                   // Complete.
+    std::vector<std::vector<TablePlan>> plans;   // By route, then by target.
+    std::vector<TargetProblem> problems;         // Where not empty, the plans are not.
+    std::vector<std::string> missing;            // Definitions of zero-config tables not yet made.
+};
+
+// Reads the tables. With `create`, zero-config tables that are missing are made first.
+Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes, bool create,
+                          Deadline deadline);
+// CREATE TABLE for the zero-config table of such a route.
+std::string events_definition(Format key, Format value);
+
+}  // namespace sluice::postgres

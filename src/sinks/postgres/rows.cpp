@@ -1,0 +1,189 @@
+#include "sinks/postgres/rows.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "sinks/postgres/encode.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+Error rejected(const Record& record, const TablePlan& plan, const Column& column,
+               std::string detail, std::string hint) {
+    return {.action = Action::reject,
+            .op = "postgres.encode",
+            .where = record.where() + ", column " + plan.name + "." + column.name,
+            .code = {},
+            .detail = std::move(detail),
+            .hint = std::move(hint)};
+}
+
+template <class T>
+T read_big_endian(const char* at) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+        value = value << 8 | static_cast<unsigned char>(at[i]);
+    }
+    return static_cast<T>(value);
+}
+
+Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record& record,
+                         const Row& row, TableRows& rows, bool& has_absent) {
+    const Column& column = plan.columns[index];
+    const Cell& cell = row.cells[index];
+    const bool key_of_delete = row.op == RowOp::del && index >= plan.key_size;
+    if (cell.kind == CellKind::absent) {
+        if (column.not_null && !column.has_default && !key_of_delete) {
+            return fail(rejected(record, plan, column,
+                                 "the field is missing, and the column is NOT NULL without a "
+                                 "default",
+                                 "send the field, or give the column a default"));
+        }
+        append_big_endian(rows.bytes, length_absent);
+        has_absent = true;
+        return {};
+    }
+    if (cell.kind == CellKind::null) {
+        if (column.not_null) {
+            return fail(rejected(record, plan, column, "a null for a NOT NULL column",
+                                 "send a value, or drop the NOT NULL"));
+        }
+        append_big_endian(rows.bytes, length_null);
+        return {};
+    }
+    if (auto encoded = encode(column, cell, plan.readings[index], rows.bytes); !encoded) {
+        return fail(rejected(record, plan, column,
+                             encoded.error().reason + " (the column is " + column.type_name + ")",
+                             encoded.error().hint));
+    }
+    return {};
+}
+
+// Equal values, equal bytes: PostgreSQL calls 1.0 and 1.00, -0 and 0, 'a' and 'a ' equal, and
+// would meet such a key twice in one statement.
+void append_key_part(const Column& column, const EncodedCell& cell, std::string& key) {
+    std::string bytes(cell.bytes.substr(4));
+    switch (*column.type) {
+        case Type::numeric:
+            bytes[6] = bytes[7] = 0;  // The display scale.
+            break;
+        case Type::float4:
+        case Type::float8: {
+            const bool zero = (bytes[0] & 0x7f) == 0 &&
+                              std::all_of(bytes.begin() + 1, bytes.end(),
+                                          [](char c) { return c == 0; });
+            if (zero) {
+                bytes[0] = 0;
+            }
+            break;
+        }
+        case Type::bpchar:
+            bytes.erase(bytes.find_last_not_of(' ') + 1);
+            break;
+        default:
+            break;
+    }
+    append_big_endian(key, static_cast<std::uint32_t>(bytes.size()));
+    key.append(bytes);
+}
+
+}  // namespace
+
+std::string_view TableRows::row(std::size_t index) const { return span(index, index + 1); }
+
+std::string_view TableRows::span(std::size_t first, std::size_t last) const {
+    const std::size_t begin = rows[first].begin;
+    const std::size_t end = last < rows.size() ? rows[last].begin : bytes.size();
+    return std::string_view(bytes).substr(begin, end - begin);
+}
+
+std::size_t Piece::bytes() const {
+    std::size_t sum = sizeof(Piece);
+    for (const auto& table : tables) {
+        sum += table.bytes.size() + table.rows.size() * sizeof(RowRef);
+    }
+    return sum;
+}
+
+std::size_t Piece::rows() const {
+    std::size_t sum = 0;
+    for (const auto& table : tables) {
+        sum += table.rows.size();
+    }
+    return sum;
+}
+
+Result<void> append_row(const TablePlan& plan, const Record& record, const Row& row,
+                        TableRows& rows) {
+    check(row.cells.size() == plan.columns.size(), "a row has a cell for each column");
+    RowRef ref{.begin = static_cast<std::uint32_t>(rows.bytes.size()),
+               .op = row.op,
+               .has_absent = false,
+               .offset = record.offset};
+    append_big_endian(rows.bytes, static_cast<std::uint16_t>(row.cells.size()));
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+        if (auto ok = append_cell(plan, i, record, row, rows, ref.has_absent); !ok) {
+            rows.bytes.resize(ref.begin);
+            return ok;
+        }
+    }
+    rows.rows.push_back(ref);
+    rows.absent_rows += ref.has_absent ? 1 : 0;
+    return {};
+}
+
+void split_row(std::string_view row, std::vector<EncodedCell>& cells) {
+    const auto count = read_big_endian<std::uint16_t>(row.data());
+    row.remove_prefix(2);
+    cells.clear();
+    for (std::uint16_t i = 0; i < count; ++i) {
+        const auto length = read_big_endian<std::int32_t>(row.data());
+        const std::size_t size = 4 + static_cast<std::size_t>(std::max(length, 0));
+        cells.push_back({.length = length, .bytes = row.substr(0, size)});
+        row.remove_prefix(size);
+    }
+}
+
+void Folder::add(std::size_t piece, std::string_view row, const RowRef& ref) {
+    split_row(row, cells_);
+    std::string key;
+    for (std::size_t i = 0; i < plan_.key_size; ++i) {
+        check(cells_[i].length >= 0, "a key cell has a value");
+        append_key_part(plan_.columns[i], cells_[i], key);
+    }
+    const auto [entry, fresh] = by_key_.try_emplace(key, rows_.size());
+    if (fresh) {
+        rows_.push_back({.op = ref.op == RowOp::del ? FoldedOp::remove : FoldedOp::merge,
+                         .key = std::move(key),
+                         .cells = cells_,
+                         .offset = ref.offset,
+                         .piece = piece});
+        return;
+    }
+    FoldedRow& folded = rows_[entry->second];
+    folded.offset = ref.offset;
+    folded.piece = piece;
+    if (ref.op == RowOp::del) {
+        folded.op = FoldedOp::remove;
+        folded.cells = cells_;
+        return;
+    }
+    if (folded.op == FoldedOp::remove) {
+        folded.op = FoldedOp::replace;
+        folded.cells = cells_;
+        return;
+    }
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+        if (cells_[i].length != length_absent) {
+            folded.cells[i] = cells_[i];
+        }
+    }
+}
+
+std::vector<FoldedRow> Folder::take() {
+    std::ranges::sort(rows_, {}, &FoldedRow::key);
+    by_key_.clear();
+    return std::move(rows_);
+}
+
+}  // namespace sluice::postgres

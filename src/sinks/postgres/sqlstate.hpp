@@ -1,0 +1,16 @@
+// What a SQLSTATE means for the caller; the lists are those of the PostgreSQL manual, appendix A.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace sluice::postgres {
+
+// `constraint` is the name that the error carries: a 23514 without one means that no partition
+// of a partitioned table takes the row, which is the table's fault and not the record's.
+Action action_for(std::string_view sqlstate, std::string_view constraint);
+// What a person can do about it; empty where nothing general can be said.
+std::string_view hint_for(std::string_view sqlstate);
+
+}  // namespace sluice::postgres

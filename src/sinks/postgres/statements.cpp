@@ -1,0 +1,348 @@
+#include "sinks/postgres/statements.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+
+#include "sinks/postgres/encode.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+using Written = tl::expected<void, WriteFailure>;
+
+// COPY BINARY, file header: signature, flags, no header extension (PostgreSQL manual, COPY).
+constexpr std::string_view copy_header("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
+constexpr std::string_view copy_trailer("\377\377", 2);
+
+// Which columns a row brings: the others are absent.
+using Presence = std::vector<bool>;
+
+std::string column_list(const TablePlan& plan, const Presence& present,
+                        std::string_view prefix = {}) {
+    std::string list;
+    for (std::size_t i = 0; i < plan.columns.size(); ++i) {
+        if (present[i]) {
+            list.append(list.empty() ? "" : ", ").append(prefix);
+            list.append(quote_identifier(plan.columns[i].name));
+        }
+    }
+    return list;
+}
+
+Presence all_columns(const TablePlan& plan) { return Presence(plan.columns.size(), true); }
+
+Presence presence_of(const std::vector<EncodedCell>& cells) {
+    Presence present;
+    for (const auto& cell : cells) {
+        present.push_back(cell.length != length_absent);
+    }
+    return present;
+}
+
+void append_present(const std::vector<EncodedCell>& cells, std::string& out) {
+    const auto count = std::ranges::count_if(
+        cells, [](const auto& cell) { return cell.length != length_absent; });
+    append_big_endian(out, static_cast<std::uint16_t>(count));
+    for (const auto& cell : cells) {
+        if (cell.length != length_absent) {
+            out.append(cell.bytes);
+        }
+    }
+}
+
+// Rows of one COPY that had to be put together, and which record each came from.
+struct Assembled {
+    std::string bytes;
+    std::vector<FailedRow> rows;
+};
+
+Written copy(Connection& connection, const std::string& target,
+             std::span<const std::string_view> pieces,
+             const std::function<std::optional<FailedRow>(std::uint64_t line)>& row_at,
+             Deadline deadline) {
+    auto copied = connection.copy_in("COPY " + target + " FROM STDIN (FORMAT binary)", pieces,
+                                     deadline);
+    if (copied) {
+        return {};
+    }
+    WriteFailure failure{.failure = std::move(copied).error(), .row = {}};
+    if (failure.failure.copy_line && *failure.failure.copy_line > 0) {
+        failure.row = row_at(*failure.failure.copy_line);
+    }
+    return tl::unexpected(std::move(failure));
+}
+
+Written copy_assembled(Connection& connection, const std::string& target, const Assembled& rows,
+                       Deadline deadline) {
+    const std::array<std::string_view, 3> pieces{copy_header, rows.bytes, copy_trailer};
+    const auto row_at = [&](std::uint64_t line) -> std::optional<FailedRow> {
+        return line <= rows.rows.size() ? std::optional(rows.rows[line - 1]) : std::nullopt;
+    };
+    return copy(connection, target, pieces, row_at, deadline);
+}
+
+Written run(Connection& connection, const std::string& sql, Deadline deadline) {
+    auto done = connection.script(sql, deadline);
+    if (!done) {
+        return tl::unexpected(WriteFailure{.failure = std::move(done).error(), .row = {}});
+    }
+    return {};
+}
+
+// Appends.
+
+class Appender {
+public:
+    Appender(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
+             std::size_t table, const TablePlan& plan, Deadline deadline)
+        : connection_(connection),
+          batch_(batch),
+          slices_(slices),
+          table_(table),
+          plan_(plan),
+          deadline_(deadline) {}
+
+    Written write() {
+        std::size_t rows = 0;
+        bool absent = false;
+        for (const auto& slice : slices_) {
+            const auto [first, last] = batch_.rows(slice, table_);
+            rows += last - first;
+            absent = absent || table_of(slice).absent_rows > 0;
+        }
+        if (rows == 0) {
+            return {};
+        }
+        return absent ? write_by_presence() : write_as_stored();
+    }
+
+private:
+    [[nodiscard]] const TableRows& table_of(const Slice& slice) const {
+        return batch_.pieces()[slice.piece].tables[table_];
+    }
+
+    Written write_as_stored() {
+        std::vector<std::string_view> pieces{copy_header};
+        for (const auto& slice : slices_) {
+            const auto [first, last] = batch_.rows(slice, table_);
+            if (first < last) {
+                pieces.push_back(table_of(slice).span(first, last));
+            }
+        }
+        pieces.push_back(copy_trailer);
+        const auto row_at = [this](std::uint64_t line) { return stored_row(line); };
+        return copy(connection_, target(all_columns(plan_)), pieces, row_at, deadline_);
+    }
+
+    [[nodiscard]] std::optional<FailedRow> stored_row(std::uint64_t line) const {
+        std::uint64_t before = 0;
+        for (const auto& slice : slices_) {
+            const auto [first, last] = batch_.rows(slice, table_);
+            if (line <= before + (last - first)) {
+                return FailedRow{slice.piece,
+                                 table_of(slice).rows[first + line - before - 1].offset};
+            }
+            before += last - first;
+        }
+        return std::nullopt;
+    }
+
+    // Rows that lack columns take the defaults of those: one COPY for each set of columns.
+    Written write_by_presence() {
+        std::map<Presence, Assembled> groups;
+        std::vector<EncodedCell> cells;
+        for (const auto& slice : slices_) {
+            const auto [first, last] = batch_.rows(slice, table_);
+            for (std::size_t i = first; i < last; ++i) {
+                split_row(table_of(slice).row(i), cells);
+                Assembled& group = groups[presence_of(cells)];
+                append_present(cells, group.bytes);
+                group.rows.push_back({slice.piece, table_of(slice).rows[i].offset});
+            }
+        }
+        for (const auto& [present, rows] : groups) {
+            if (auto written = write_group(present, rows); !written) {
+                return written;
+            }
+        }
+        return {};
+    }
+
+    Written write_group(const Presence& present, const Assembled& rows) {
+        if (std::ranges::find(present, true) != present.end()) {
+            return copy_assembled(connection_, target(present), rows, deadline_);
+        }
+        // COPY needs a column; rows of nothing but defaults are rare, and go one by one.
+        std::string sql;
+        for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+            sql.append("INSERT INTO ").append(plan_.quoted).append(" DEFAULT VALUES;");
+        }
+        return run(connection_, sql, deadline_);
+    }
+
+    [[nodiscard]] std::string target(const Presence& present) const {
+        return plan_.quoted + " (" + column_list(plan_, present) + ")";
+    }
+
+    Connection& connection_;
+    const Batch& batch_;
+    const std::vector<Slice>& slices_;
+    std::size_t table_;
+    const TablePlan& plan_;
+    Deadline deadline_;
+};
+
+// Upserts and deletes, by way of a temporary table.
+
+class Upserter {
+public:
+    Upserter(Connection& connection, const TablePlan& plan, Deadline deadline)
+        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {}
+
+    Written write(const std::vector<FoldedRow>& rows) {
+        if (rows.empty()) {
+            return {};
+        }
+        // Inside the transaction and IF NOT EXISTS: behind a transaction pooler each transaction
+        // may meet another backend.
+        if (auto made = run(connection_, stage_definition(), deadline_); !made) {
+            return made;
+        }
+        if (auto removed = remove(rows); !removed) {
+            return removed;
+        }
+        std::map<Presence, Assembled> groups;
+        for (const auto& row : rows) {
+            if (row.op != FoldedOp::remove) {
+                Assembled& group = groups[presence_of(row.cells)];
+                append_present(row.cells, group.bytes);
+                group.rows.push_back({row.piece, row.offset});
+            }
+        }
+        for (const auto& [present, group] : groups) {
+            if (auto merged = merge(present, group); !merged) {
+                return merged;
+            }
+        }
+        return {};
+    }
+
+private:
+    // The name follows from the definition, so that two plans never share a stage by accident.
+    static std::string stage_name(const TablePlan& plan) {
+        std::string definition = plan.quoted;
+        for (const auto& column : plan.columns) {
+            definition.append(1, '\0').append(column.name).append(1, '\0').append(column.type_name);
+        }
+        const auto hash = std::hash<std::string>{}(definition);
+        return quote_identifier("sluice_stage_" + std::to_string(hash));
+    }
+
+    [[nodiscard]] std::string stage_definition() const {
+        std::string sql = "CREATE TEMPORARY TABLE IF NOT EXISTS " + stage_ + " (";
+        for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
+            sql.append(i == 0 ? "" : ", ").append(quote_identifier(plan_.columns[i].name));
+            sql.append(" ").append(plan_.columns[i].type_name);
+        }
+        return sql + ") ON COMMIT DELETE ROWS";
+    }
+
+    [[nodiscard]] Presence key_only() const {
+        Presence present(plan_.columns.size(), false);
+        std::fill_n(present.begin(), plan_.key_size, true);
+        return present;
+    }
+
+    Written stage(const Presence& present, const Assembled& rows) {
+        return copy_assembled(connection_, stage_ + " (" + column_list(plan_, present) + ")", rows,
+                              deadline_);
+    }
+
+    Written remove(const std::vector<FoldedRow>& rows) {
+        Assembled keys;
+        for (const auto& row : rows) {
+            if (row.op == FoldedOp::merge) {
+                continue;
+            }
+            append_big_endian(keys.bytes, static_cast<std::uint16_t>(plan_.key_size));
+            for (std::size_t i = 0; i < plan_.key_size; ++i) {
+                keys.bytes.append(row.cells[i].bytes);
+            }
+            keys.rows.push_back({row.piece, row.offset});
+        }
+        if (keys.rows.empty()) {
+            return {};
+        }
+        if (auto staged = stage(key_only(), keys); !staged) {
+            return staged;
+        }
+        std::string where;
+        for (std::size_t i = 0; i < plan_.key_size; ++i) {
+            const auto column = quote_identifier(plan_.columns[i].name);
+            where.append(i == 0 ? "" : " AND ").append("t." + column + " = s." + column);
+        }
+        return run(connection_,
+                   "DELETE FROM " + plan_.quoted + " t USING " + stage_ + " s WHERE " + where +
+                       "; TRUNCATE " + stage_,
+                   deadline_);
+    }
+
+    Written merge(const Presence& present, const Assembled& rows) {
+        if (auto staged = stage(present, rows); !staged) {
+            return staged;
+        }
+        const auto columns = column_list(plan_, present);
+        std::string updates;
+        for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
+            if (present[i]) {
+                const auto column = quote_identifier(plan_.columns[i].name);
+                updates.append(updates.empty() ? "" : ", ").append(column + " = EXCLUDED." + column);
+            }
+        }
+        return run(connection_,
+                   "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns +
+                       " FROM " + stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) +
+                       ") DO " + (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) +
+                       "; TRUNCATE " + stage_,
+                   deadline_);
+    }
+
+    Connection& connection_;
+    const TablePlan& plan_;
+    Deadline deadline_;
+    std::string stage_;
+};
+
+Written upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
+               std::size_t table, const TablePlan& plan, Deadline deadline) {
+    Folder folder(plan);
+    for (const auto& slice : slices) {
+        const TableRows& rows = batch.pieces()[slice.piece].tables[table];
+        const auto [first, last] = batch.rows(slice, table);
+        for (std::size_t i = first; i < last; ++i) {
+            folder.add(slice.piece, rows.row(i), rows.rows[i]);
+        }
+    }
+    return Upserter(connection, plan, deadline).write(folder.take());
+}
+
+}  // namespace
+
+tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
+                                            const std::vector<Slice>& slices,
+                                            std::span<const TablePlan> plans, Deadline deadline) {
+    for (std::size_t table = 0; table < plans.size(); ++table) {
+        const TablePlan& plan = plans[table];
+        auto written = plan.mode == Mode::append
+                           ? Appender(connection, batch, slices, table, plan, deadline).write()
+                           : upsert(connection, batch, slices, table, plan, deadline);
+        if (!written) {
+            return written;
+        }
+    }
+    return {};
+}
+
+}  // namespace sluice::postgres

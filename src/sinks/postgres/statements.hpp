@@ -1,0 +1,31 @@
+// The SQL of one batch, and the rows that go with it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sinks/postgres/batch.hpp"
+#include "sinks/postgres/connection.hpp"
+#include "sinks/postgres/plan.hpp"
+
+namespace sluice::postgres {
+
+// A record that a server's error names.
+struct FailedRow {
+    std::size_t piece;
+    Offset offset;
+};
+
+struct WriteFailure {
+    Failure failure;
+    std::optional<FailedRow> row;
+};
+
+// Writes the rows of `slices` for the tables of `plans`, inside the open transaction.
+tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
+                                            const std::vector<Slice>& slices,
+                                            std::span<const TablePlan> plans, Deadline deadline);
+
+}  // namespace sluice::postgres
