@@ -48,7 +48,10 @@ kafka_start() {
     mv "$dir/data.new" "$dir/data"
   fi
   kafka_configure "$dir" "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT" "$2"
-  flags=(-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1)
+  # Each network thread keeps a direct buffer as large as the largest request it has seen, unless it
+  # is told not to; with 10 MB records the broker otherwise runs out of them and never recovers.
+  flags=(-Xmx128m -XX:MaxDirectMemorySize=256m -Djdk.nio.maxCachedBufferSize=1048576 -XX:+UseSerialGC
+    -XX:TieredStopAtLevel=1)
   [[ $1 == bench ]] && flags=(-Xms512m -Xmx512m -XX:+UseG1GC)
   kafka_spawn kafka "$dir" "${flags[@]}" "-XX:SharedArchiveFile=$(archive_file kafka)"
 }

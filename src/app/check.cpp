@@ -69,8 +69,8 @@ void check_kafka(const Config& config, Report& report) {
             }
             report.problem("kafka", error);
         } else {
-            Report::note("kafka", "topic " + topic.name + ", " +
-                                      std::to_string(topic.partitions) + " partitions");
+            Report::note("kafka", "topic " + topic.name + ", " + std::to_string(topic.partitions) +
+                                      " partitions");
         }
     }
 }

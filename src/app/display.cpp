@@ -111,8 +111,8 @@ void Display::show(std::span<const LaneStatus> lanes) {
     for (const auto& lane : lanes) {
         log_->info("{}", describe(lane, rate(lane, summary_every)));
         for (const auto& stopped : lane.stopped) {
-            log_->error("{}: partition {} is stopped: {}", lane.name,
-                        stopped.partition.to_string(), stopped.error.message());
+            log_->error("{}: partition {} is stopped: {}", lane.name, stopped.partition.to_string(),
+                        stopped.error.message());
         }
     }
 }

@@ -31,7 +31,8 @@ Lane::~Lane() { check(!thread_.joinable(), "a lane is joined before it dies"); }
 
 void Lane::start() {
     thread_ = std::thread([this] { Worker(*this).run(); });
-    (void)pthread_setname_np(thread_.native_handle(), ("lane-" + options_.name).substr(0, 15).c_str());
+    (void)pthread_setname_np(thread_.native_handle(),
+                             ("lane-" + options_.name).substr(0, 15).c_str());
 }
 
 void Lane::stop(Deadline deadline) {

@@ -24,7 +24,7 @@
 namespace sluice {
 
 struct LaneOptions {
-    std::string name;                // "postgres"
+    std::string name;  // "postgres"
     kafka::ConsumerOptions consumer;
     StartPolicy start;
     bool until_end = false;
@@ -46,13 +46,13 @@ struct StoppedPartition {
 struct LaneStatus {
     std::string name;
     LanePhase phase = LanePhase::starting;
-    std::uint64_t records = 0;  // Delivered and mapped.
-    std::uint64_t rows = 0;     // Durable.
-    std::uint64_t lag = 0;      // Records behind the end, as far as known.
-    std::size_t partitions = 0;          // Ours now.
-    std::optional<Error> waiting;        // Why it does not start, or waits at the moment.
+    std::uint64_t records = 0;     // Delivered and mapped.
+    std::uint64_t rows = 0;        // Durable.
+    std::uint64_t lag = 0;         // Records behind the end, as far as known.
+    std::size_t partitions = 0;    // Ours now.
+    std::optional<Error> waiting;  // Why it does not start, or waits at the moment.
     std::vector<StoppedPartition> stopped;
-    std::optional<Error> failed;         // Ended by this.
+    std::optional<Error> failed;  // Ended by this.
 };
 
 class Lane {

@@ -118,15 +118,15 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
                            .next = {}};
     if (destination_.progress_in_group()) {
         if (metadata && metadata->topic != partition.topic_id) {
-            stop_partition(partition.id,
-                           {.action = Action::stop,
-                            .op = "lane.assign",
-                            .where = partition.id.to_string(),
-                            .code = {},
-                            .detail = "the topic was deleted and made again since this pipeline "
-                                      "read it: its offsets mean other records now",
-                            .hint = "`sluice reset --lane " + lane_.options_.name +
-                                    "` starts afresh"});
+            stop_partition(
+                partition.id,
+                {.action = Action::stop,
+                 .op = "lane.assign",
+                 .where = partition.id.to_string(),
+                 .code = {},
+                 .detail = "the topic was deleted and made again since this pipeline "
+                           "read it: its offsets mean other records now",
+                 .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
             return {};
         }
         SLUICE_ASSIGN(const auto start, decide_start(partition, committed));
@@ -146,8 +146,8 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
     return {};
 }
 
-Result<std::optional<commit::Start>> Lane::Worker::decide_start(
-    LanePartition& partition, const kafka::Committed& committed) {
+Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,
+                                                                const kafka::Committed& committed) {
     commit::Known known;
     if (committed.next) {
         known.group = {*committed.next, commit::parse_metadata(committed.metadata)};

@@ -84,8 +84,8 @@ Result<void> Lane::Worker::describe_topics() {
     for (std::uint32_t r = 0; r < routes.size(); ++r) {
         for (const auto& name : routes[r].topics) {
             names.push_back(name);
-            topics_.push_back({.name = name, .id = {}, .partitions = 0, .route = r, .start = {},
-                               .ends = {}});
+            topics_.push_back(
+                {.name = name, .id = {}, .partitions = 0, .route = r, .start = {}, .ends = {}});
         }
     }
     const auto deadline = Deadline::in(attempt_wait);
@@ -117,7 +117,8 @@ Result<void> Lane::Worker::check_database(const LaneTopic& topic,
                     topic.name + "' belongs to a pipeline into another " + lane_.options_.name +
                     " database",
                 "choose another pipeline name (--group), or, if that database is gone, forget its "
-                "progress with `sluice reset --lane " + lane_.options_.name + "`"));
+                "progress with `sluice reset --lane " +
+                    lane_.options_.name + "`"));
         }
     }
     return {};
@@ -127,7 +128,8 @@ Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
     return stop_error("pipeline has progress on topic '" + topic.name + "', begun with start: " +
                           topic.start + "; now it says start: " + lane_.options_.start.spelling,
                       "leave the start policy as it was, or forget the progress with `sluice reset "
-                      "--lane " + lane_.options_.name + "`");
+                      "--lane " +
+                          lane_.options_.name + "`");
 }
 
 // Continues a topic, or, where there is no progress at all, stores where each of its partitions

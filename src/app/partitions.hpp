@@ -19,8 +19,8 @@ enum class PartitionPhase : std::uint8_t {
     assigned,   // Ours; its progress is not known yet.
     acquiring,  // The destination was asked for it.
     fetching,
-    held,       // Its tables can't be written at the moment.
-    stopped,    // By an error that a person must look at.
+    held,     // Its tables can't be written at the moment.
+    stopped,  // By an error that a person must look at.
 };
 
 struct LanePartition {
@@ -28,9 +28,9 @@ struct LanePartition {
     std::uint32_t route = 0;
     PartitionPhase phase = PartitionPhase::assigned;
     Uuid topic_id;
-    std::string start;     // The policy with which the topic began.
-    Offset beginning;      // Its first offset when it was assigned.
-    Offset position;       // The next record to be delivered.
+    std::string start;  // The policy with which the topic began.
+    Offset beginning;   // Its first offset when it was assigned.
+    Offset position;    // The next record to be delivered.
     commit::WriteClock clock;
     std::optional<commit::DurablePrefix> prefix;  // From Ready on.
     std::optional<commit::Pair> committed;        // The last commit that was sent.

@@ -82,9 +82,8 @@ private:
 
     Result<void> prepare_topic() {
         SLUICE_ASSIGN(auto admin, kafka::Admin::open(client_options(options_.kafka), log_));
-        SLUICE_ASSIGN(const bool created,
-                      admin.create_topic(options_.topic, options_.partitions,
-                                         Deadline::in(broker_wait)));
+        SLUICE_ASSIGN(const bool created, admin.create_topic(options_.topic, options_.partitions,
+                                                             Deadline::in(broker_wait)));
         if (created) {
             log_->info("created topic '{}' with {} partitions", options_.topic,
                        options_.partitions);
@@ -153,12 +152,11 @@ private:
         if (!options_.rate) {
             return;
         }
-        const auto due = started_ + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double>(
-                                            static_cast<double>(sent_) / *options_.rate));
+        const auto due = started_ +
+                         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+                             static_cast<double>(sent_) / *options_.rate));
         while (Clock::now() < due && interrupted == 0) {
-            const auto left =
-                std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
             producer.serve(std::min<std::chrono::milliseconds>(left, 100ms));
         }
     }

@@ -38,8 +38,8 @@ bool confirmed(const ResetOptions& options) {
 // pipeline runs.
 Result<void> forget_group(const ResetOptions& options, const std::vector<std::string>& topics) {
     const Deadline deadline = Deadline::in(server_wait);
-    SLUICE_ASSIGN(auto admin, kafka::Admin::open(client_options(options.config.kafka),
-                                                 make_logger("kafka")));
+    SLUICE_ASSIGN(auto admin,
+                  kafka::Admin::open(client_options(options.config.kafka), make_logger("kafka")));
     SLUICE_ASSIGN(const auto described, admin.describe(topics, deadline));
     std::vector<TopicPartition> partitions;
     for (const auto& topic : described) {
@@ -55,8 +55,7 @@ Result<void> forget_database(const ResetOptions& options, const std::vector<std:
     if (options.lane == postgres_lane) {
         SLUICE_TRY(postgres::forget_progress(postgres_options(options.config), deadline));
     } else {
-        SLUICE_TRY(
-            cassandra::forget_progress(cassandra_options(options.config), topics, deadline));
+        SLUICE_TRY(cassandra::forget_progress(cassandra_options(options.config), topics, deadline));
     }
     return {};
 }

@@ -99,8 +99,8 @@ private:
 
     // Until all lanes have ended. An exit code where the start failed.
     std::optional<int> watch() {
-        const auto start_deadline =
-            Deadline::in(std::chrono::milliseconds{options_.config.start_timeout_ms});
+        const auto start_deadline = Deadline::in(
+            std::chrono::milliseconds{options_.config.start_timeout_ms});
         std::optional<int> early;
         while (true) {
             if (signals_.wait(100ms)) {
@@ -112,9 +112,8 @@ private:
                 stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms});
             }
             const auto now = statuses();
-            if (std::ranges::all_of(now, [](const auto& lane) {
-                    return lane.phase == LanePhase::ended;
-                })) {
+            if (std::ranges::all_of(
+                    now, [](const auto& lane) { return lane.phase == LanePhase::ended; })) {
                 return early;
             }
             display_.show(now);
@@ -148,8 +147,7 @@ private:
         bool told = false;
         for (const auto& lane : lanes) {
             if (lane.phase == LanePhase::starting && lane.waiting) {
-                log_->error("{}: can't start, tries again: {}", lane.name,
-                            lane.waiting->message());
+                log_->error("{}: can't start, tries again: {}", lane.name, lane.waiting->message());
                 told = true;
             }
         }

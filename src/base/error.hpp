@@ -8,9 +8,9 @@ namespace sluice {
 
 // The caller's next action; every foreign error is sorted into one of these once, at its wrapper.
 enum class Action {
-    retry,      // Passing: the same call again, later, with backoff.
-    verify,     // Outcome unknown (a COMMIT or a write without an answer): find out before going on.
-    reject,     // The fault of one record: its partition's policy decides.
+    retry,   // Passing: the same call again, later, with backoff.
+    verify,  // Outcome unknown (a COMMIT or a write without an answer): find out before going on.
+    reject,  // The fault of one record: its partition's policy decides.
     configure,  // Somebody must change a setting, a table or a privilege; then the same call works.
     stop,       // Going on could lose or change data: a bug, or a world we do not understand.
 };

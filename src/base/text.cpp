@@ -90,9 +90,8 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
 
 std::optional<std::int64_t> parse_size_bytes(std::string_view text) {
     static constexpr std::array units{
-        Unit{"", 1},           Unit{"B", 1},          Unit{"KiB", 1 << 10},
-        Unit{"MiB", 1 << 20},  Unit{"GiB", 1 << 30},  Unit{"kB", 1000},
-        Unit{"MB", 1'000'000}, Unit{"GB", 1'000'000'000}};
+        Unit{"", 1},          Unit{"B", 1},     Unit{"KiB", 1 << 10},  Unit{"MiB", 1 << 20},
+        Unit{"GiB", 1 << 30}, Unit{"kB", 1000}, Unit{"MB", 1'000'000}, Unit{"GB", 1'000'000'000}};
     return parse_with_unit(text, units);
 }
 

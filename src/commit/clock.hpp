@@ -21,8 +21,9 @@ public:
     // The timestamp of the next record. A record time outside 1970 to 2200 counts as absent:
     // one stray record must not push the clock where nothing can follow.
     ClockMicros tick(std::optional<std::int64_t> record_ms) {
-        const std::int64_t record_us =
-            record_ms && *record_ms >= 0 && *record_ms < year_2200_ms ? *record_ms * 1000 : 0;
+        const std::int64_t record_us = record_ms && *record_ms >= 0 && *record_ms < year_2200_ms
+                                           ? *record_ms * 1000
+                                           : 0;
         last_ = ClockMicros{std::max(record_us, last_.value() + 1)};
         return last_;
     }

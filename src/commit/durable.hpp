@@ -22,7 +22,8 @@ public:
     // [from, to) is on its way; `clock` is the write clock behind its last record. Ranges are
     // delivered in log order, each beginning where the one before it ended.
     void delivered(Offset from, Offset to, ClockMicros clock);
-    // [from, to) is durable. Delivered ranges become so in any order; the parts of one in log order.
+    // [from, to) is durable. Delivered ranges become so in any order; the parts of one in log
+    // order.
     void durable(Offset from, Offset to);
 
     // All before `next` is durable, and the clock goes with it.

@@ -53,8 +53,7 @@ std::string use_format(Side side, std::string_view format) {
 [[gnu::cold]] Error not_json(const Record& record, Side side, const BadJson& problem) {
     if (problem.schema_id) {
         // The reason begins with "it".
-        return reject(record, side,
-                      "the " + std::string(name_of(side)) + problem.reason.substr(2),
+        return reject(record, side, "the " + std::string(name_of(side)) + problem.reason.substr(2),
                       "this topic carries Avro, Protobuf or JSON Schema with a registry, which is "
                       "not decoded here; " +
                           use_format(side, "bytes") + " stores it undecoded");
@@ -81,9 +80,9 @@ Result<void> decode_side(const Record& record, Side side, Format format, JsonPar
             break;
         case Format::string:
             if (!is_short_ascii(out.text) && !is_utf8(out.text)) [[unlikely]] {
-                return fail(reject(record, side, "the bytes are not UTF-8",
-                                   "if the topic holds binary data, use " +
-                                       use_format(side, "bytes")));
+                return fail(
+                    reject(record, side, "the bytes are not UTF-8",
+                           "if the topic holds binary data, use " + use_format(side, "bytes")));
             }
             break;
         case Format::bytes:

@@ -46,9 +46,8 @@ constexpr std::size_t kept_nodes = few_bytes;
         case simdjson::UNCLOSED_STRING:
             return {"a string has no closing quote", bytes.size(), {}};
         case simdjson::UNESCAPED_CHARS:
-            return {"a control character stands unescaped in a string",
-                    control_in_string(bytes),
-                    {}};
+            return {
+                "a control character stands unescaped in a string", control_in_string(bytes), {}};
         default:
             return {simdjson::error_message(code), 0, {}};
     }
@@ -69,8 +68,7 @@ constexpr std::size_t kept_nodes = few_bytes;
         }
         return BadJson{"it starts with a schema registry's magic byte, schema id " +
                            std::to_string(id),
-                       0,
-                       id};
+                       0, id};
     }
     return std::nullopt;
 }
@@ -94,9 +92,8 @@ struct JsonParser::State {
         const std::size_t capacity = std::max(smallest, size + size / 2);
         stage.reset();
         unescaped = {};
-        const auto failed =
-            simdjson::get_active_implementation()->create_dom_parser_implementation(
-                std::min<std::size_t>(capacity, simdjson::SIMDJSON_MAXSIZE_BYTES), 1, stage);
+        const auto failed = simdjson::get_active_implementation()->create_dom_parser_implementation(
+            std::min<std::size_t>(capacity, simdjson::SIMDJSON_MAXSIZE_BYTES), 1, stage);
         if (failed != simdjson::SUCCESS) {
             throw std::bad_alloc();
         }
@@ -138,8 +135,8 @@ tl::expected<void, BadJson> JsonParser::parse(std::string_view bytes, JsonDocume
     }
     JsonProblem problem;
     const bool good = walk_json(
-        bytes, {state.stage->structural_indexes.get(), state.stage->n_structural_indexes},
-        document, state.unescaped, problem);
+        bytes, {state.stage->structural_indexes.get(), state.stage->n_structural_indexes}, document,
+        state.unescaped, problem);
     if (!good) {
         document.nodes.clear();
         return tl::unexpected(BadJson{std::string(problem.reason), problem.position, {}});

@@ -15,7 +15,7 @@ namespace sluice {
 
 // Why a value is no JSON. Never quotes it.
 struct BadJson {
-    std::string reason;       // "a value is missing", without the position.
+    std::string reason;        // "a value is missing", without the position.
     std::size_t position = 0;  // The byte where it shows, from 0.
     // The bytes carry a schema registry's header (a zero byte, then this id, big-endian).
     std::optional<std::uint32_t> schema_id;

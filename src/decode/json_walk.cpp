@@ -22,9 +22,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }
 
 // Undoes the escapes of `text`, which stands at `at` in its document, if it has any.
-[[gnu::noinline]] bool unescape(std::size_t at, std::string_view& text,
-                                UnescapedMemory& unescaped, JsonDocument& document,
-                                JsonProblem& problem) {
+[[gnu::noinline]] bool unescape(std::size_t at, std::string_view& text, UnescapedMemory& unescaped,
+                                JsonDocument& document, JsonProblem& problem) {
     if (std::memchr(text.data(), '\\', text.size()) == nullptr) {
         return true;
     }
@@ -119,8 +118,7 @@ private:
     bool after_value() {
         while (depth_ > 0) {
             if (token_ == last_) {
-                return fail(closing_ == '}' ? "an object is not closed"
-                                            : "an array is not closed",
+                return fail(closing_ == '}' ? "an object is not closed" : "an array is not closed",
                             size_);
             }
             const std::size_t at = *token_++;
@@ -246,8 +244,7 @@ private:
         for (const char c : digits) {
             value = std::min(value * 10 + static_cast<std::size_t>(c - '0'), exponent_stop);
         }
-        document_.exponent_max =
-            std::max(document_.exponent_max, static_cast<std::int32_t>(value));
+        document_.exponent_max = std::max(document_.exponent_max, static_cast<std::int32_t>(value));
     }
 
     bool literal(std::size_t at, JsonNode& node) {

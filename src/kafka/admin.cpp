@@ -38,8 +38,8 @@ Result<EventHandle> ask(Admin::Impl& impl, rd_kafka_admin_op_t api, const char* 
     const QueueHandle answers{rd_kafka_queue_new(impl.client)};
     const AdminOptionsHandle options{rd_kafka_AdminOptions_new(impl.client, api)};
     std::array<char, 256> why{};
-    (void)rd_kafka_AdminOptions_set_request_timeout(
-        options.get(), std::max(deadline.left_ms(), 1), why.data(), why.size());
+    (void)rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(deadline.left_ms(), 1),
+                                                    why.data(), why.size());
     send(options.get(), answers.get());
     EventHandle answer;
     do {
@@ -55,9 +55,9 @@ Result<EventHandle> ask(Admin::Impl& impl, rd_kafka_admin_op_t api, const char* 
         return answer;
     }
     const bool silent = !answer || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
-    return fail(impl.troubles.explain(
-        make_error(code, op, {}, silent ? "no broker answered in time"
-                                        : rd_kafka_event_error_string(answer.get()))));
+    return fail(impl.troubles.explain(make_error(
+        code, op, {},
+        silent ? "no broker answered in time" : rd_kafka_event_error_string(answer.get()))));
 }
 
 TopicInfo to_info(const rd_kafka_TopicDescription_t* topic) {
@@ -95,10 +95,10 @@ Result<OffsetMap> list_offsets(Admin::Impl& impl, std::span<const TopicPartition
     constexpr const char* op = "kafka.offsets";
     const PartitionListHandle list{
         rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size()))};
-    for (const auto& partition : std::unordered_set<TopicPartition>(partitions.begin(),
-                                                                    partitions.end())) {
-        auto* const element = rd_kafka_topic_partition_list_add(
-            list.get(), partition.topic.c_str(), partition.partition.value());
+    for (const auto& partition :
+         std::unordered_set<TopicPartition>(partitions.begin(), partitions.end())) {
+        auto* const element = rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(),
+                                                                partition.partition.value());
         element->offset = spec_offset(spec);
     }
     SLUICE_ASSIGN(const auto answer,
@@ -271,8 +271,8 @@ Result<void> Admin::delete_commits(const std::string& group,
     for (std::size_t i = 0; i < count; ++i) {
         const auto* const error = rd_kafka_group_result_error(groups[i]);
         if (error != nullptr) {
-            return fail(make_error(rd_kafka_error_code(error), op, group,
-                                   rd_kafka_error_string(error)));
+            return fail(
+                make_error(rd_kafka_error_code(error), op, group, rd_kafka_error_string(error)));
         }
         const auto* const results = rd_kafka_group_result_partitions(groups[i]);
         for (int p = 0; results != nullptr && p < results->cnt; ++p) {

@@ -42,8 +42,8 @@ public:
     // An existing topic is no error: returns false.
     Result<bool> create_topic(const std::string& topic, std::int32_t partitions, Deadline deadline);
     // Removes a group's commits for these partitions; the group must have no members.
-    Result<void> delete_commits(const std::string& group, std::span<const TopicPartition> partitions,
-                                Deadline deadline);
+    Result<void> delete_commits(const std::string& group,
+                                std::span<const TopicPartition> partitions, Deadline deadline);
 
     struct Impl;
     explicit Admin(std::unique_ptr<Impl> impl);

@@ -88,8 +88,11 @@ Result<void> Assignment::stop(const TopicPartition& partition) {
 }
 
 void Assignment::rebalance(rd_kafka_event_t* event, AssignmentListener& listener) {
-    if (closing_) {
-        revoked_for_good(event, listener);
+    if (released_) {
+        const auto nothing = positions({});
+        const bool gain = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        (void)to_result(gain ? rd_kafka_incremental_assign(client_, nothing.get())
+                             : rd_kafka_incremental_unassign(client_, nothing.get()));
         return;
     }
     const auto* const list = rd_kafka_event_topic_partition_list(event);
@@ -175,32 +178,35 @@ void Assignment::revoked(const rd_kafka_topic_partition_list_t& list, bool lost,
     }
 }
 
-// A client that is closed while a rebalance waits for its answer queues a second one, and the
-// first answer lets it end. An answer that comes after its end is never replied to, and the call
-// would hang for ever (seen on a real broker). So only one is given, whatever it is for: a client
-// that is closing takes any as "unassign all".
-void Assignment::revoked_for_good(rd_kafka_event_t* event, AssignmentListener& listener) {
-    if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
-        auto partitions = to_vector(*rd_kafka_event_topic_partition_list(event));
-        std::erase_if(partitions, [this](const auto& partition) { return !owns(partition); });
-        const bool lost = rd_kafka_assignment_lost(client_) != 0;
-        if (!partitions.empty()) {
-            lost ? listener.lost(partitions) : listener.revoked(partitions);
-        }
-        for (const auto& partition : partitions) {
-            auto* const slot = find(partition.topic, partition.partition);
-            slot->owned = false;
-            slot->wanted = false;
+void Assignment::release(AssignmentListener& listener) {
+    released_ = true;
+    std::vector<TopicPartition> owned;
+    std::vector<Slot*> fetched;
+    for (auto& [topic, slots] : slots_) {
+        for (auto& [number, slot] : slots) {
+            if (slot.owned) {
+                owned.push_back(slot.partition);
+            }
+            if (slot.fetched) {
+                fetched.push_back(&slot);
+            }
         }
     }
-    if (!answered_ && rd_kafka_consumer_closed(client_) == 0) {
-        answered_ = true;
-        (void)to_result(rd_kafka_incremental_unassign(client_, positions({}).get()));
+    if (!owned.empty()) {
+        listener.revoked(owned);
+    }
+    for (const auto& partition : owned) {
+        auto* const slot = find(partition.topic, partition.partition);
+        slot->owned = false;
+        slot->wanted = false;
+    }
+    if (auto freed = unfetch(fetched); !freed) {
+        log_->debug("{}", freed.error().message());
     }
 }
 
 Result<void> Assignment::settle() {
-    if (closing_ || serving_ || !unsettled_ || rd_kafka_queue_length(events_) > 0) {
+    if (released_ || serving_ || !unsettled_ || rd_kafka_queue_length(events_) > 0) {
         return {};  // serve() comes here again.
     }
     std::vector<Slot*> ended;

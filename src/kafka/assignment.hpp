@@ -34,13 +34,13 @@ namespace sluice::kafka {
 
 struct Slot {
     TopicPartition partition;
-    Offset next;            // The next record delivered is at or after this.
-    bool owned = false;     // The group gave it to us.
-    bool wanted = false;    // start() was called, and no stop() or fault since.
-    bool fetched = false;   // librdkafka was told to fetch it.
-    bool again = false;     // Fetched from another position than `next`; to be started again.
-    bool flowing = false;   // Something came since it was started.
-    bool at_end = false;    // The last that came was the end of the partition.
+    Offset next;           // The next record delivered is at or after this.
+    bool owned = false;    // The group gave it to us.
+    bool wanted = false;   // start() was called, and no stop() or fault since.
+    bool fetched = false;  // librdkafka was told to fetch it.
+    bool again = false;    // Fetched from another position than `next`; to be started again.
+    bool flowing = false;  // Something came since it was started.
+    bool at_end = false;   // The last that came was the end of the partition.
 
     [[nodiscard]] bool delivers() const { return wanted && fetched && !again; }
 };
@@ -60,8 +60,8 @@ public:
 
     // Answers a rebalance event, with the listener told in between.
     void rebalance(rd_kafka_event_t* event, AssignmentListener& listener);
-    // From here on the client is being closed: partitions only go. See revoked_for_good().
-    void begin_closing() { closing_ = true; }
+    // Gives every partition away, as far as this process goes; later events are only answered.
+    void release(AssignmentListener& listener);
     // After the waiting events were served: does what start() and stop() had to put off.
     Result<void> settle();
     void forward_queues();
@@ -76,7 +76,6 @@ private:
     void assigned(const rd_kafka_topic_partition_list_t& list, AssignmentListener& listener);
     void revoked(const rd_kafka_topic_partition_list_t& list, bool lost,
                  AssignmentListener& listener);
-    void revoked_for_good(rd_kafka_event_t* event, AssignmentListener& listener);
     Result<void> fetch(std::span<Slot* const> slots);
     Result<void> unfetch(std::span<Slot* const> slots);
     void forward(const Slot& slot);
@@ -100,10 +99,8 @@ private:
     bool serving_ = false;
     bool unsettled_ = false;  // Some slot's `wanted` and `fetched` differ.
     bool unsure_ = false;     // An event may have been answered, or its mark cleared, by accident.
-    bool closing_ = false;
-    bool answered_ = false;   // One rebalance was answered since begin_closing().
+    bool released_ = false;   // release() was called.
     bool starting_ = false;   // Some slot may be fetched and not flowing yet.
-
 };
 
 }  // namespace sluice::kafka

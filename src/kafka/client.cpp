@@ -134,8 +134,9 @@ Result<void> check_property(const std::string& name, const std::string& value) {
                         name.find("secret") != std::string::npos ||
                         name.find("pem") != std::string::npos ||
                         name.find("oauthbearer") != std::string::npos;
-    return fail(bad_property(name, secret ? "has a value that librdkafka does not take"
-                                          : "is refused by librdkafka: " + std::string(why.data()),
+    return fail(bad_property(name,
+                             secret ? "has a value that librdkafka does not take"
+                                    : "is refused by librdkafka: " + std::string(why.data()),
                              {}));
 }
 

@@ -13,8 +13,7 @@ namespace sluice::kafka {
 
 class Commits {
 public:
-    explicit Commits(rd_kafka_t* client)
-        : client_(client), answers_(rd_kafka_queue_new(client)) {}
+    explicit Commits(rd_kafka_t* client) : client_(client), answers_(rd_kafka_queue_new(client)) {}
 
     Result<void> wait(std::span<const Commit> commits, Deadline deadline);
     Result<void> send(std::span<const Commit> commits);

@@ -33,7 +33,8 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         // What is asked for may come on top of a full queue, and is compressed. A batch that is
         // larger comes whole nevertheless.
         Setting{"fetch.max.bytes", std::to_string(std::clamp<std::size_t>(
-                                       options.queue_max.value() / 2, 1 << 20, 16 << 20))},
+                                       options.queue_max.value() / 4, 1 << 20, 16 << 20))},
+        Setting{"fetch.message.max.bytes", "524288"},
         Setting{"receive.message.max.bytes", "100000000"},
     };
     const auto kib = std::clamp<std::size_t>(options.queue_max.value() >> 10, 1 << 10, 2'097'151);
@@ -57,6 +58,13 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
                      RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
 }
 
+bool has_instance_id(const ConsumerOptions& options) {
+    return !options.instance.empty() ||
+           std::ranges::any_of(options.client.properties, [](const auto& property) {
+               return property.first == "group.instance.id";
+           });
+}
+
 }  // namespace
 
 // The order of the members is that of their making; the client must go last, and does, as the
@@ -67,6 +75,7 @@ struct Consumer::Impl {
     Logger log;
     std::string group;
     bool headers;
+    bool is_static;  // Has an instance id: does not leave its group.
     QueueHandle logs;
     QueueHandle events;
     QueueHandle records;
@@ -83,6 +92,7 @@ struct Consumer::Impl {
           log(std::move(logger)),
           group(options.group),
           headers(options.headers),
+          is_static(has_instance_id(options)),
           logs(std::move(connection.logs)),
           events(rd_kafka_queue_get_consumer(client)),
           records(rd_kafka_queue_new(client)),
@@ -92,6 +102,8 @@ struct Consumer::Impl {
 
     Result<void> serve_events(int wait_ms);
     Result<void> check_owned(std::span<const Commit> wanted) const;
+    [[nodiscard]] bool leave(Deadline deadline);
+    [[nodiscard]] bool is_member() const;
 };
 
 Result<Consumer> Consumer::open(const ConsumerOptions& options, Logger log) {
@@ -261,41 +273,59 @@ Result<void> Consumer::commit_async(std::span<const Commit> commits) {
 
 bool Consumer::commit_pending() const { return impl_->commits.pending(); }
 
-std::optional<Result<void>> Consumer::take_commit_result() {
-    return impl_->commits.take_result();
-}
+std::optional<Result<void>> Consumer::take_commit_result() { return impl_->commits.take_result(); }
 
 std::optional<Offset> Consumer::high_watermark(const TopicPartition& partition) const {
     std::int64_t low = -1;
     std::int64_t high = -1;
-    const auto code =
-        rd_kafka_get_watermark_offsets(impl_->client, partition.topic.c_str(),
-                                       partition.partition.value(), &low, &high);
+    const auto code = rd_kafka_get_watermark_offsets(impl_->client, partition.topic.c_str(),
+                                                     partition.partition.value(), &low, &high);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR || high < 0) {
         return std::nullopt;
     }
     return Offset(high);
 }
 
+// Not rd_kafka_consumer_close_queue(), for two reasons seen on a real broker (2.12.1): a client
+// that is closed within a rebalance may end while the rebalance's answer is under way, and that
+// call never returns; and its leaving can't be cut short, a frozen broker holds it for 5 s.
 void Consumer::close(Deadline deadline) {
     auto& impl = *impl_;
     if (impl.listener != nullptr) {
-        (void)impl.serve_events(0);  // What waits is answered while the client is still whole.
-    }
-    impl.assignment.begin_closing();
-    const ErrorHandle refused{rd_kafka_consumer_close_queue(impl.client, impl.events.get())};
-    while (!refused && rd_kafka_consumer_closed(impl.client) == 0 && !deadline.passed()) {
-        // A slice, as the end of the closing itself brings no event.
-        const auto slice = std::min(deadline.left_ms(), 20);
-        if (auto served = impl.serve_events(slice); !served) {
-            impl.log->debug("while closing: {}", served.error().message());
+        (void)impl.serve_events(0);
+        impl.assignment.release(*impl.listener);
+        if (!impl.is_static && !impl.leave(deadline)) {
+            impl.log->warn("no broker confirmed in time that this member leaves its group");
         }
-    }
-    if (!refused && rd_kafka_consumer_closed(impl.client) == 0) {
-        impl.log->warn("no broker confirmed in time that this member leaves its group");
     }
     drain_logs(impl.logs.get(), *impl.log);
     impl_.reset();
+}
+
+bool Consumer::Impl::leave(Deadline deadline) {
+    if (rd_kafka_unsubscribe(client) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    // The member id goes when the request to leave is on its way: after the rebalance that may be
+    // under way, whose events are served here.
+    while (is_member()) {
+        if (deadline.passed()) {
+            return false;
+        }
+        (void)serve_events(std::min(deadline.left_ms(), 20));
+    }
+    // Its answer can't be seen, but that of a question to the same broker, which comes after it.
+    const auto nothing = to_list({});
+    rd_kafka_topic_partition_list_add(nothing.get(), "sluice", 0);
+    return rd_kafka_committed(client, nothing.get(), deadline.left_ms()) !=
+           RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
+bool Consumer::Impl::is_member() const {
+    char* const id = rd_kafka_memberid(client);
+    const bool member = id != nullptr && *id != '\0';
+    rd_kafka_mem_free(client, id);
+    return member;
 }
 
 Admin& Consumer::admin() { return impl_->admin; }

@@ -5,7 +5,8 @@
 // on, any other thread.
 //
 // Back-pressure: records wait in one queue, bounded by queue_max; one fetch response may come on
-// top, at most half as large (16 MiB) but compressed, or a single batch that is larger. Whoever does not call poll() stops the fetching; serve() alone keeps the membership.
+// top, at most a quarter as large (16 MiB) but compressed, or a single batch that is larger. Whoever
+// does not call poll() stops the fetching; serve() alone keeps the membership.
 #pragma once
 
 #include <chrono>
@@ -28,8 +29,8 @@ struct ConsumerOptions {
     // and its partitions wait for the session's end (8 s). A static member does not leave the
     // group at close(): others take over when its session ends.
     std::string instance;
-    bool headers = false;         // Fill Record::headers.
-    Bytes queue_max{32u << 20};   // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
+    bool headers = false;        // Fill Record::headers.
+    Bytes queue_max{16u << 20};  // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
 };
 
 // Called from within Consumer::serve() and close(). It may call start(), stop(), commit() and
@@ -129,8 +130,9 @@ public:
     // The last high watermark that a fetch brought, without asking a broker.
     [[nodiscard]] std::optional<Offset> high_watermark(const TopicPartition& partition) const;
 
-    // Leaves the group (calls the listener's revoked) and frees the client; afterwards the
-    // object may only die. At the deadline it goes without waiting for the brokers.
+    // Calls the listener's revoked for all partitions, leaves the group and frees the client;
+    // afterwards the object may only die. At the deadline it goes without waiting for the brokers
+    // (within a rebalance leaving waits for the other members), and the group notices later.
     void close(Deadline deadline);
 
     // For admin calls over the same connection; valid as long as the consumer.

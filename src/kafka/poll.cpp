@@ -21,9 +21,9 @@ public:
         if (message.rkt != topic_ || message.partition != partition_) [[unlikely]] {
             topic_ = message.rkt;
             partition_ = message.partition;
-            slot_ = topic_ == nullptr ? nullptr
-                                      : assignment_.find(rd_kafka_topic_name(topic_),
-                                                         PartitionId(partition_));
+            slot_ = topic_ == nullptr
+                        ? nullptr
+                        : assignment_.find(rd_kafka_topic_name(topic_), PartitionId(partition_));
         }
         return slot_;
     }
@@ -43,8 +43,8 @@ void read_headers(const rd_kafka_message_t& message, std::vector<Header>& out) {
     const char* name = nullptr;
     const void* value = nullptr;
     std::size_t size = 0;
-    for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
-                            RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
          ++i) {
         Header header;
         header.name = name;

@@ -83,10 +83,10 @@ Result<void> Producer::send(const std::string& topic, std::optional<std::string_
     const auto address = [](const std::optional<std::string_view>& bytes) {
         return !bytes ? nullptr : bytes->data() == nullptr ? "" : bytes->data();
     };
-    const int refused = rd_kafka_produce(
-        held, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, const_cast<char*>(address(value)),
-        value ? value->size() : 0, address(key), key ? key->size() : 0,
-        reinterpret_cast<void*>(tag));
+    const int refused = rd_kafka_produce(held, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                                         const_cast<char*>(address(value)),
+                                         value ? value->size() : 0, address(key),
+                                         key ? key->size() : 0, reinterpret_cast<void*>(tag));
     if (refused != 0) {
         return fail(make_error(rd_kafka_last_error(), op, topic));
     }
@@ -110,8 +110,8 @@ void Producer::Impl::take(rd_kafka_event_t* event) {
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) [[likely]] {
             troubles.reached();
         } else {
-            error = make_error(message->err, op, rd_kafka_topic_name(message->rkt),
-                               rd_kafka_message_errstr(message));
+            // Not rd_kafka_message_errstr(): of a message that was sent it gives the payload.
+            error = make_error(message->err, op, rd_kafka_topic_name(message->rkt));
         }
         delivered(reinterpret_cast<std::uint64_t>(message->_private), error);
     }

@@ -151,10 +151,9 @@ Result<void> check_path(const Route& route, const Target& target, const Path& pa
         return {};
     }
     const std::string side = key ? "key" : "value";
-    return fail(configure(target,
-                          "`" + path.spelling + "` looks into the " + side +
-                              ", which is not read as JSON",
-                          "set `" + side + ": json` in the route, or use `" + side + "`"));
+    return fail(configure(
+        target, "`" + path.spelling + "` looks into the " + side + ", which is not read as JSON",
+        "set `" + side + ": json` in the route, or use `" + side + "`"));
 }
 
 }  // namespace

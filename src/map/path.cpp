@@ -12,8 +12,7 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view roots_hint =
-    "a path starts with value, key, headers.NAME or meta.NAME";
+constexpr std::string_view roots_hint = "a path starts with value, key, headers.NAME or meta.NAME";
 constexpr std::string_view quotes_hint =
     R"(names with other characters stand in double quotes: value."a.b")";
 constexpr std::array<std::string_view, 4> roots{"value", "key", "headers", "meta"};
@@ -23,8 +22,8 @@ constexpr std::array meta_sources{Source::meta_topic, Source::meta_partition, So
                                   Source::meta_timestamp, Source::meta_id};
 
 bool is_bare(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> names,
@@ -61,8 +60,7 @@ public:
             return meta();
         }
         at_ = 0;
-        return problem("it starts with no known root",
-                       did_you_mean(root, roots, "", roots_hint));
+        return problem("it starts with no known root", did_you_mean(root, roots, "", roots_hint));
     }
 
 private:
@@ -73,8 +71,8 @@ private:
                      .op = "path",
                      .where = {},
                      .code = {},
-                     .detail = "`" + std::string(text_) + "` is no path: " + what +
-                               " (character " + std::to_string(character) + ")",
+                     .detail = "`" + std::string(text_) + "` is no path: " + what + " (character " +
+                               std::to_string(character) + ")",
                      .hint = std::string(hint)});
     }
     [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
@@ -181,8 +179,7 @@ private:
         const auto found = std::ranges::find(meta_names, word);
         if (found == meta_names.end()) {
             at_ = begin;
-            return problem("meta has no such part",
-                           did_you_mean(word, meta_names, "meta.", known));
+            return problem("meta has no such part", did_you_mean(word, meta_names, "meta.", known));
         }
         if (!at_end()) {
             return problem("it has no parts", known);

@@ -29,7 +29,7 @@ struct Cell {
     bool boolean = false;
     std::int64_t integer = 0;
     std::string_view text;
-    std::string_view raw;  // JSON cells: the value's own text in the document.
+    std::string_view raw;                    // JSON cells: the value's own text in the document.
     const JsonDocument* document = nullptr;  // JSON cells: where it came from.
     Uuid uuid;
 };

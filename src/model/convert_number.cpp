@@ -112,8 +112,8 @@ Fit<T> floating(const Cell& cell) {
     if (cell.kind == CellKind::integer) {
         std::array<char, 24> text{};
         const auto end = std::to_chars(text.data(), text.data() + text.size(), cell.integer).ptr;
-        return floating_of_token<T>(
-            cell, {text.data(), static_cast<std::size_t>(end - text.data())});
+        return floating_of_token<T>(cell,
+                                    {text.data(), static_cast<std::size_t>(end - text.data())});
     }
     return parts::wrong_kind(cell, "a floating-point number");
 }
@@ -127,8 +127,9 @@ Fit<Decimal> decimal_of(const Cell& cell, const Number& number) {
     out.scale = static_cast<std::int32_t>(number.fraction.size()) - number.exponent;
     out.digits.reserve(number.whole.size() + number.fraction.size());
     for (const auto part : {number.whole, number.fraction}) {
-        const std::size_t from =
-            out.digits.empty() ? std::min(part.find_first_not_of('0'), part.size()) : 0;
+        const std::size_t from = out.digits.empty()
+                                     ? std::min(part.find_first_not_of('0'), part.size())
+                                     : 0;
         out.digits.append(part.substr(from));
     }
     out.negative = number.negative && !out.digits.empty();

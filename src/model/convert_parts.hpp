@@ -26,7 +26,7 @@ std::optional<Number> parse_number(std::string_view token);
 
 // The same number as significant digits without zeros at either end, times 10^exponent.
 struct Significand {
-    std::string_view whole;     // The digits are those of `whole`, then those of `fraction`.
+    std::string_view whole;  // The digits are those of `whole`, then those of `fraction`.
     std::string_view fraction;
     std::int64_t exponent = 0;
 

@@ -193,9 +193,9 @@ Fit<std::string_view> bytes(const Cell& cell, Reading reading, std::string& scra
             return std::string_view(scratch);
         case BytesEncoding::hex:
             if (!decode_hex(cell.text, scratch)) {
-                return misfit(
-                    std::string(to_string(cell.kind)) + " is not a row of hexadecimal digit pairs",
-                    "hex is declared; the others are base64 and utf8");
+                return misfit(std::string(to_string(cell.kind)) +
+                                  " is not a row of hexadecimal digit pairs",
+                              "hex is declared; the others are base64 and utf8");
             }
             return std::string_view(scratch);
     }

@@ -277,8 +277,8 @@ Fit<std::int64_t> text_us(const Cell& cell, Zone zone) {
                           " is a timestamp without an offset from UTC",
                       "end it with Z or +hh:mm, or use a column for timestamps without time zone");
     }
-    const std::int64_t seconds =
-        hour * 3600 + minute * 60 + second - static_cast<std::int64_t>(offset.value_or(0));
+    const std::int64_t seconds = hour * 3600 + minute * 60 + second -
+                                 static_cast<std::int64_t>(offset.value_or(0));
     return days_since_epoch(day) * us_per_day + seconds * us_per_second + *fraction;
 }
 
@@ -323,11 +323,10 @@ Fit<std::int32_t> date(const Cell& cell, Reading reading) {
                         (cell.kind == CellKind::text && parts::parse_number(cell.text));
     if (number) {
         if (reading.unit != TimeUnit::days) {
-            return misfit(std::string(to_string(cell.kind)) +
-                              " is read as a date only where it counts days",
-                          std::string(reading.unit == TimeUnit::none
-                                          ? days_hint
-                                          : "use a column for timestamps"));
+            return misfit(
+                std::string(to_string(cell.kind)) + " is read as a date only where it counts days",
+                std::string(reading.unit == TimeUnit::none ? days_hint
+                                                           : "use a column for timestamps"));
         }
         return integer(cell, 32).map(
             [](std::int64_t days) { return static_cast<std::int32_t>(days); });

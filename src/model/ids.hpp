@@ -21,7 +21,7 @@ struct TopicPartition {
     PartitionId partition;
     auto operator<=>(const TopicPartition&) const = default;
 
-    [[nodiscard]] std::string to_string() const;  // "orders[3]"
+    [[nodiscard]] std::string to_string() const;        // "orders[3]"
     [[nodiscard]] std::string at(Offset offset) const;  // "orders[3]@120"
 };
 

@@ -16,16 +16,16 @@ enum class JsonType : std::uint8_t { null, boolean, number, string, array, objec
 struct JsonNode {
     JsonType type = JsonType::null;
     bool boolean = false;
-    std::uint32_t end = 0;   // The index after this node's last descendant.
-    std::string_view name;   // The member's name, unescaped; empty in arrays and at the root.
-    std::string_view raw;    // The value's own text in the document, quotes and braces included.
-    std::string_view text;   // Strings only: unescaped.
+    std::uint32_t end = 0;  // The index after this node's last descendant.
+    std::string_view name;  // The member's name, unescaped; empty in arrays and at the root.
+    std::string_view raw;   // The value's own text in the document, quotes and braces included.
+    std::string_view text;  // Strings only: unescaped.
 };
 
 // Views into the record's bytes and into `unescaped`; valid while both are untouched.
 struct JsonDocument {
-    std::vector<JsonNode> nodes;  // nodes[0] is the root.
-    bool has_nul = false;         // Some string holds \u0000, which PostgreSQL can't store.
+    std::vector<JsonNode> nodes;    // nodes[0] is the root.
+    bool has_nul = false;           // Some string holds \u0000, which PostgreSQL can't store.
     std::int32_t exponent_max = 0;  // The largest |decimal exponent| of a number in the document.
 
     [[nodiscard]] const JsonNode& root() const { return nodes.front(); }

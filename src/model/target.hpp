@@ -17,7 +17,7 @@ using PathStep = std::variant<std::string, std::uint32_t>;
 enum class Source : std::uint8_t {
     value,
     key,
-    header,          // `name` is the header's.
+    header,  // `name` is the header's.
     meta_topic,
     meta_partition,
     meta_offset,

@@ -27,9 +27,9 @@ namespace sluice {
 struct Position {
     TopicPartition partition;
     Uuid topic_id;
-    Offset next;                        // The first offset that is not durable yet.
-    std::optional<ClockMicros> clock;   // The write clock's `last`; Cassandra only.
-    std::string start;                  // The start policy with which the topic began.
+    Offset next;                       // The first offset that is not durable yet.
+    std::optional<ClockMicros> clock;  // The write clock's `last`; Cassandra only.
+    std::string start;                 // The start policy with which the topic began.
 };
 
 struct AcquireRequest {

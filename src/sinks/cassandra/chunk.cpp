@@ -57,8 +57,7 @@ Result<void> Chunk::add(std::uint32_t piece, std::uint32_t table, std::uint32_t 
     SLUICE_ASSIGN(const EncodedRow encoded, append_row(plan, record, clock, row, cells_));
     const std::size_t bytes = cells_.size() - begin;
     const auto index = static_cast<std::uint32_t>(rows_.size());
-    const auto group =
-        group_for(piece, table, begin + encoded.key_begin, encoded.key_size, bytes);
+    const auto group = group_for(piece, table, begin + encoded.key_begin, encoded.key_size, bytes);
     rows_.push_back({.begin = begin,
                      .offset = record.offset,
                      .bytes = static_cast<std::uint32_t>(bytes),

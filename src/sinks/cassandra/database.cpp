@@ -5,14 +5,14 @@
 namespace sluice::cassandra {
 namespace {
 
-Result<void> create_keyspace(Session& session, const DestinationOptions& options,
-                             const Logger& log, Deadline deadline) {
+Result<void> create_keyspace(Session& session, const DestinationOptions& options, const Logger& log,
+                             Deadline deadline) {
     SLUICE_ASSIGN(const bool exists, has_keyspace(session, options.keyspace, deadline));
     if (exists) {
         return {};
     }
-    const auto definition =
-        keyspace_definition(options.keyspace, options.local_dc, session.nodes());
+    const auto definition = keyspace_definition(options.keyspace, options.local_dc,
+                                                session.nodes());
     if (auto created = session.query(definition, deadline); !created) {
         Error error = std::move(created).error();
         if (error.action == Action::configure) {
@@ -42,7 +42,8 @@ Error changed_table(const TablePlan& plan) {
             .op = "cassandra.table",
             .where = {},
             .code = {},
-            .detail = "the columns of table '" + plan.name + "' are no longer what they were when "
+            .detail = "the columns of table '" + plan.name +
+                      "' are no longer what they were when "
                       "this lane started",
             .hint = "restart sluice to take the new table up, or undo the change"};
 }
@@ -108,8 +109,7 @@ Result<void> Database::prepare(std::uint32_t route, Deadline deadline) {
 }
 
 Result<void> Database::refresh(std::uint32_t route, Deadline deadline) {
-    SLUICE_ASSIGN(const auto plans,
-                  resolve_again(session_, place_, routes_[route], deadline));
+    SLUICE_ASSIGN(const auto plans, resolve_again(session_, place_, routes_[route], deadline));
     for (std::size_t t = 0; t < plans.size(); ++t) {
         if (!same_binds(plans_[route][t], plans[t])) {
             return fail(changed_table(plans_[route][t]));
@@ -167,10 +167,10 @@ Result<bool> Database::has_rows_of(const TablePlan& plan, const TableName& table
         if (position.partition.topic != topic) {
             continue;
         }
-        const auto condition = "WHERE kafka_topic = " + quote_text(topic) + " AND kafka_partition = " +
-                               std::to_string(position.partition.partition.value()) +
-                               " AND bucket = " +
-                               std::to_string(position.next.value() / bucket_offsets);
+        const auto condition =
+            "WHERE kafka_topic = " + quote_text(topic) +
+            " AND kafka_partition = " + std::to_string(position.partition.partition.value()) +
+            " AND bucket = " + std::to_string(position.next.value() / bucket_offsets);
         SLUICE_ASSIGN(const bool rows, has_rows(session_, quoted(table), condition, deadline));
         if (rows) {
             return true;

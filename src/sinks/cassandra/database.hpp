@@ -49,8 +49,7 @@ private:
     Database(const DestinationOptions& options, Session session);
 
     Result<void> prepare(std::uint32_t route, Deadline deadline);
-    Result<bool> accounted_for(const std::string& topic, const TableName& table,
-                               Deadline deadline);
+    Result<bool> accounted_for(const std::string& topic, const TableName& table, Deadline deadline);
     Result<bool> has_rows_of(const TablePlan& plan, const TableName& table,
                              std::span<const Position> positions, const std::string& topic,
                              Deadline deadline);

@@ -255,13 +255,13 @@ private:
     void send(const LoadPtr& load) {
         const Chunk& chunk = load->chunk;
         const std::size_t rows = requests_sending_max * chunk.wire().size() / chunk.requests();
-        const WriteRequest request{.statements = database_->statements(),
-                                   .cells = chunk.cells(),
-                                   .rows = chunk.wire().data(),
-                                   .rows_size = chunk.wire().size(),
-                                   .in_flight_max = static_cast<std::uint32_t>(
-                                       std::min(rows, rows_sending_max)),
-                                   .timeout = write_wait};
+        const WriteRequest request{
+            .statements = database_->statements(),
+            .cells = chunk.cells(),
+            .rows = chunk.wire().data(),
+            .rows_size = chunk.wire().size(),
+            .in_flight_max = static_cast<std::uint32_t>(std::min(rows, rows_sending_max)),
+            .timeout = write_wait};
         auto sent = database_->session().write(request,
                                                std::make_unique<ChunkListener>(mailbox_, load));
         if (!sent) {

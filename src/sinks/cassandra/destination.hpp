@@ -22,7 +22,7 @@ struct DestinationOptions {
     std::string consistency = "local_quorum";
     std::optional<std::string> username;
     std::optional<Secret> password;
-    Bytes room{32u << 20};  // Encoded rows that wait or are being written.
+    Bytes room{24u << 20};  // Encoded rows that wait or are being written.
 };
 
 ConnectOptions connect_options(const DestinationOptions& options);

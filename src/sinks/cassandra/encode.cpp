@@ -30,8 +30,7 @@ Fit<void> encode_integer(const Cell& cell, std::string& out) {
 }
 
 Fit<void> append_text(const Column& column, std::string_view text, std::string& out) {
-    const bool seven_bits = column.type != Type::ascii ||
-                            std::ranges::all_of(text, [](char c) {
+    const bool seven_bits = column.type != Type::ascii || std::ranges::all_of(text, [](char c) {
                                 return static_cast<unsigned char>(c) < 0x80;
                             });
     if (!seven_bits) {
@@ -96,7 +95,8 @@ std::string to_varint(std::string_view digits, bool negative) {
     while (bytes.size() > 1) {
         const char last = bytes.back();
         const bool redundant = (last == 0 && !high_bit(bytes[bytes.size() - 2])) ||
-                               (last == static_cast<char>(0xff) && high_bit(bytes[bytes.size() - 2]));
+                               (last == static_cast<char>(0xff) &&
+                                high_bit(bytes[bytes.size() - 2]));
         if (!redundant) {
             break;
         }

@@ -31,8 +31,8 @@ template <class T>
 void append_big_endian(std::string& out, T value) {
     char bytes[sizeof(T)];
     for (std::size_t i = 0; i < sizeof(T); ++i) {
-        bytes[i] = static_cast<char>(static_cast<std::uint64_t>(value) >>
-                                     (8 * (sizeof(T) - 1 - i)) & 0xff);
+        bytes[i] = static_cast<char>(
+            static_cast<std::uint64_t>(value) >> (8 * (sizeof(T) - 1 - i)) & 0xff);
     }
     out.append(bytes, sizeof(T));
 }

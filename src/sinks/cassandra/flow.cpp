@@ -52,23 +52,20 @@ LoadPtr Flow::take_back(std::uint32_t route, std::size_t bytes_max) {
 }
 
 LoadPtr Flow::next(TimePoint now) {
-    while (!queue_.empty() && sending_ < sending_max_) {
-        if (database_ && (database_->probes > 0 || now < database_->due)) {
-            return nullptr;
-        }
-        LoadPtr load = std::move(queue_.front());
-        queue_.pop_front();
-        load->chunk.list(load->alone);
-        check(!load->chunk.wire().empty(), "what is queued has rows to send");
-        load->sending = true;
-        ++sending_;
-        if (database_) {
-            load->database_probe = true;
-            ++database_->probes;
-        }
-        return load;
+    if (sending_ >= sending_max_ || (database_ && !may_probe_database(now)) || queue_.empty()) {
+        return nullptr;
     }
-    return nullptr;
+    LoadPtr load = std::move(queue_.front());
+    queue_.pop_front();
+    load->chunk.list(load->alone);
+    check(!load->chunk.wire().empty(), "what is queued has rows to send");
+    load->sending = true;
+    ++sending_;
+    if (database_) {
+        load->database_probe = true;
+        ++database_->probes;
+    }
+    return load;
 }
 
 void Flow::done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now) {
@@ -133,8 +130,7 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
     if (!load.chunk.is_open(row)) {
         return;  // Of a partition that is no longer ours.
     }
-    const TopicPartition* partition =
-        load.chunk.pieces()[load.chunk.piece_of(row)].partition;
+    const TopicPartition* partition = load.chunk.pieces()[load.chunk.piece_of(row)].partition;
     if (error.action == Action::stop) {
         refuse(*partition, error);
     } else if (error.code == code_invalid && !load.alone) {
@@ -214,8 +210,7 @@ void Flow::report_durable(Load& load) {
         if (piece.live && piece.open == 0) {
             piece.live = false;
             if (piece.from < piece.to) {
-                events_.emplace_back(
-                    Durable{{*piece.partition, piece.from, piece.to}, piece.rows});
+                events_.emplace_back(Durable{{*piece.partition, piece.from, piece.to}, piece.rows});
             }
         }
     }

@@ -31,12 +31,12 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // A chunk and where it stands. All but `chunk` is Flow's.
 struct Load {
     Chunk chunk;
-    std::size_t counted = 0;      // Bytes, as Flow::bytes() has them.
+    std::size_t counted = 0;  // Bytes, as Flow::bytes() has them.
     bool sending = false;
-    bool database_probe = false;  // Tries whether the database's fault has passed.
-    bool route_probe = false;     // Tries whether its route's fault has passed.
-    bool alone = false;           // Its rows go one by one.
-    unsigned refusals = 0;        // How often rows of it were invalid on their own.
+    bool database_probe = false;   // Tries whether the database's fault has passed.
+    bool route_probe = false;      // Tries whether its route's fault has passed.
+    bool alone = false;            // Its rows go one by one.
+    unsigned refusals = 0;         // How often rows of it were invalid on their own.
     std::uint64_t refused_at = 0;  // Flow::outcomes_ at the first of those.
 };
 using LoadPtr = std::shared_ptr<Load>;
@@ -112,6 +112,7 @@ private:
 
     void database_failed(Load& load, const Error& error, TimePoint now);
     void database_passed();
+    bool may_probe_database(TimePoint now);
     void route_failed(Load& load, const Verdict& verdict, TimePoint now);
     void end_probe(Load& load, bool passed, TimePoint now);
     void end_route_fault(std::uint32_t route);

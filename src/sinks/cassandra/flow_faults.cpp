@@ -1,10 +1,9 @@
+// Flow's faults: when they begin, what tries whether they have passed, and when they end.
 #include <algorithm>
 #include <iterator>
 
 #include "base/check.hpp"
 #include "sinks/cassandra/flow.hpp"
-
-// Flow's faults: when they begin, what tries whether they have passed, and when they end.
 
 namespace sluice::cassandra {
 namespace {
@@ -35,6 +34,21 @@ void Flow::database_failed(Load& load, const Error& error, TimePoint now) {
     }
 }
 
+// Where faults of tables have parked everything, a parked chunk must do: it tells at least that
+// the database answers.
+bool Flow::may_probe_database(TimePoint now) {
+    if (database_->probes > 0 || now < database_->due) {
+        return false;
+    }
+    for (auto route = routes_.begin(); queue_.empty() && route != routes_.end(); ++route) {
+        if (!route->parked.empty()) {
+            queue_.push_back(std::move(route->parked.front()));
+            route->parked.pop_front();
+        }
+    }
+    return true;
+}
+
 void Flow::database_passed() {
     if (database_) {
         database_.reset();
@@ -62,8 +76,8 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
         end_route_fault(route);
         return;
     }
-    fault->due = now + (fault->told ? backoff_.wait(++fault->attempts)
-                                    : refusal_wait(load.refusals));
+    fault->due = now +
+                 (fault->told ? backoff_.wait(++fault->attempts) : refusal_wait(load.refusals));
 }
 
 void Flow::end_probe(Load& load, bool passed, TimePoint now) {

@@ -1,5 +1,7 @@
 #include "sinks/cassandra/inspect.hpp"
 
+#include <initializer_list>
+
 #include "sinks/cassandra/progress.hpp"
 
 namespace sluice::cassandra {
@@ -12,8 +14,8 @@ Result<void> inspect_missing(Session& session, const DestinationOptions& options
     if (definitions.empty()) {
         return {};
     }
-    const auto keyspace =
-        keyspace_exists ? std::optional<std::string_view>(options.keyspace) : std::nullopt;
+    const auto keyspace = keyspace_exists ? std::optional<std::string_view>(options.keyspace)
+                                          : std::nullopt;
     bool allowed = true;
     if (options.username) {
         SLUICE_ASSIGN(allowed, may_create(session, keyspace, *options.username, deadline));
@@ -23,13 +25,33 @@ Result<void> inspect_missing(Session& session, const DestinationOptions& options
             out.notes.push_back("run will create: " + definition);
             continue;
         }
-        out.problems.push_back({.action = Action::configure,
-                                .op = "cassandra.privileges",
-                                .where = {},
-                                .code = "0x2100",
-                                .detail = "role '" + *options.username +
-                                          "' may not create what is missing",
-                                .hint = "have this run by a role that may: " + definition});
+        out.problems.push_back(
+            {.action = Action::configure,
+             .op = "cassandra.privileges",
+             .where = {},
+             .code = "0x2100",
+             .detail = "role '" + *options.username + "' may not create what is missing",
+             .hint = "have this run by a role that may: " + definition});
+    }
+    return {};
+}
+
+// What the lane does with its own tables.
+Result<void> inspect_own(Session& session, const DestinationOptions& options, Inspection& out,
+                         Deadline deadline) {
+    for (const auto name : {progress_table, identity_table}) {
+        const TableName full{options.keyspace, std::string(name)};
+        SLUICE_ASSIGN(const auto table, read_table(session, full, deadline));
+        for (const auto permission : {"SELECT", "MODIFY"}) {
+            if (!table || !options.username) {
+                continue;
+            }
+            SLUICE_ASSIGN(const bool allowed,
+                          may_use(session, permission, *table, *options.username, deadline));
+            if (!allowed) {
+                out.problems.push_back(lacks_permission(permission, *table, *options.username));
+            }
+        }
     }
     return {};
 }
@@ -43,16 +65,16 @@ Result<Inspection> inspect(const DestinationOptions& options, std::span<const Ro
     SLUICE_ASSIGN(const bool keyspace, has_keyspace(session, options.keyspace, deadline));
     std::vector<std::string> missing;
     if (!keyspace) {
-        missing.push_back(
-            keyspace_definition(options.keyspace, options.local_dc, session.nodes()));
+        missing.push_back(keyspace_definition(options.keyspace, options.local_dc, session.nodes()));
     }
     const Progress progress(options.pipeline, options.keyspace);
     SLUICE_ASSIGN(const auto tables, progress.missing(session, deadline));
     missing.insert(missing.end(), tables.begin(), tables.end());
-    SLUICE_ASSIGN(auto resolved, resolve(session, {options.keyspace, options.username}, routes,
-                                         false, deadline));
+    SLUICE_ASSIGN(auto resolved,
+                  resolve(session, {options.keyspace, options.username}, routes, false, deadline));
     missing.insert(missing.end(), resolved.missing.begin(), resolved.missing.end());
     SLUICE_TRY(inspect_missing(session, options, missing, keyspace, out, deadline));
+    SLUICE_TRY(inspect_own(session, options, out, deadline));
     out.target_problems = std::move(resolved.problems);
     session.close(deadline);
     return out;

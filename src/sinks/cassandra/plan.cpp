@@ -25,15 +25,14 @@ Error problem(std::string column, std::string detail, std::string hint) {
 
 // The columns that a zero-config events table may have, and what fills them.
 std::optional<Source> events_source(const Column& column) {
-    static constexpr std::array sources{
-        std::pair{"kafka_topic"sv, Source::meta_topic},
-        std::pair{"kafka_partition"sv, Source::meta_partition},
-        std::pair{"kafka_offset"sv, Source::meta_offset},
-        std::pair{"timestamp"sv, Source::meta_timestamp},
-        std::pair{"key"sv, Source::key},
-        std::pair{"data"sv, Source::value}};
-    const auto found =
-        std::ranges::find(sources, column.name, &decltype(sources)::value_type::first);
+    static constexpr std::array sources{std::pair{"kafka_topic"sv, Source::meta_topic},
+                                        std::pair{"kafka_partition"sv, Source::meta_partition},
+                                        std::pair{"kafka_offset"sv, Source::meta_offset},
+                                        std::pair{"timestamp"sv, Source::meta_timestamp},
+                                        std::pair{"key"sv, Source::key},
+                                        std::pair{"data"sv, Source::value}};
+    const auto found = std::ranges::find(sources, column.name,
+                                         &decltype(sources)::value_type::first);
     if (found != sources.end()) {
         return found->second;
     }
@@ -96,17 +95,15 @@ void check_columns(const Target& target, const Table& table, std::vector<Error>&
         if (column == nullptr) {
             const auto names = column_names(table);
             const auto near = nearest(source.column, names);
-            problems.push_back(problem(source.column,
-                                       "table " + table.name + " has no column '" + source.column +
-                                           "'",
-                                       near ? "did you mean '" + std::string(*near) + "'?"
-                                            : "its columns are " + join(names)));
-        } else if (!column->type) {
             problems.push_back(problem(
-                source.column,
-                "column '" + column->name + "' has the type " + column->type_name +
-                    ", which is not supported",
-                "supported are " + std::string(supported_types)));
+                source.column, "table " + table.name + " has no column '" + source.column + "'",
+                near ? "did you mean '" + std::string(*near) + "'?"
+                     : "its columns are " + join(names)));
+        } else if (!column->type) {
+            problems.push_back(problem(source.column,
+                                       "column '" + column->name + "' has the type " +
+                                           column->type_name + ", which is not supported",
+                                       "supported are " + std::string(supported_types)));
         }
     }
     if (target.columns.empty()) {
@@ -120,8 +117,10 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
         if (column.is_key() && source_of(target, column.name) == nullptr &&
             !is_bucket(target, column)) {
             problems.push_back(problem(column.name,
-                                       "column '" + column.name + "' belongs to the primary key "
-                                       "of table " + table.name + ", and nothing fills it",
+                                       "column '" + column.name +
+                                           "' belongs to the primary key "
+                                           "of table " +
+                                           table.name + ", and nothing fills it",
                                        target.table.empty()
                                            ? "name the table and its columns in a file: "
                                              "{table: events, columns: {column: path}}"
@@ -138,8 +137,10 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
     std::ranges::sort(wanted);
     if (given != wanted) {
         problems.push_back(problem({},
-                                   "the key is [" + listed(target.key) + "], but the primary key "
-                                   "of table " + table.name + " is [" + spelled + "]",
+                                   "the key is [" + listed(target.key) +
+                                       "], but the primary key "
+                                       "of table " +
+                                       table.name + " is [" + spelled + "]",
                                    "Cassandra finds a row by its whole primary key: say key: [" +
                                        spelled + "], or make a table with that key"));
     }
@@ -209,8 +210,8 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
         }
         plan.partition_key_size += column.kind == ColumnKind::partition_key ? 1 : 0;
         plan.primary_key_size += column.is_key() ? 1 : 0;
-        Bind bind{.column = column, .fill = bucket ? Fill::bucket : Fill::cell, .cell = 0,
-                  .reading = {}};
+        Bind bind{
+            .column = column, .fill = bucket ? Fill::bucket : Fill::cell, .cell = 0, .reading = {}};
         if (source != nullptr) {
             const bool whole = source->path.steps.empty();
             const bool json =

@@ -16,8 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view progress_table = "sluice_progress";
-constexpr std::string_view identity_table = "sluice_identity";
 constexpr std::int64_t schema_version = 1;
 constexpr std::int32_t mark_partition = -1;
 constexpr auto save_wait = 10s;
@@ -103,8 +101,8 @@ Result<Uuid> Progress::open(Session& session, Deadline deadline) {
 
 // Of processes that come first at once one wins, by a conditional insert.
 Result<Uuid> Progress::read_identity(Session& session, Deadline deadline) const {
-    const std::string select =
-        "SELECT id, schema_version FROM " + identity_ + " WHERE only = 'only'";
+    const std::string select = "SELECT id, schema_version FROM " + identity_ +
+                               " WHERE only = 'only'";
     SLUICE_ASSIGN(Rows rows, session.query(select, deadline));
     if (rows.size() == 0) {
         SLUICE_ASSIGN(rows, session.query("INSERT INTO " + identity_ +
@@ -246,10 +244,9 @@ void Progress::save(Session& session, std::span<const Position> positions) {
 Result<std::size_t> Progress::forget(Session& session, const std::string& topic,
                                      Deadline deadline) {
     const std::string condition = topic_condition(pipeline_, topic);
-    SLUICE_ASSIGN(const Rows rows,
-                  session.query("SELECT partition, WRITETIME(next_offset) FROM " + table_ +
-                                    condition,
-                                deadline));
+    SLUICE_ASSIGN(const Rows rows, session.query("SELECT partition, WRITETIME(next_offset) FROM " +
+                                                     table_ + condition,
+                                                 deadline));
     std::size_t partitions = 0;
     std::int64_t newest = 0;
     for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -261,12 +258,11 @@ Result<std::size_t> Progress::forget(Session& session, const std::string& topic,
     SLUICE_TRY(session.query("DELETE FROM " + table_ + " USING TIMESTAMP " +
                                  std::to_string(newest) + condition,
                              deadline));
-    SLUICE_TRY(session.query("INSERT INTO " + table_ +
-                                 " (pipeline, topic, partition, next_offset, clock) VALUES (" +
-                                 quote_text(pipeline_) + ", " + quote_text(topic) + ", " +
-                                 std::to_string(mark_partition) + ", -1, " + mark +
-                                 ") USING TIMESTAMP " + mark,
-                             deadline));
+    SLUICE_TRY(session.query(
+        "INSERT INTO " + table_ + " (pipeline, topic, partition, next_offset, clock) VALUES (" +
+            quote_text(pipeline_) + ", " + quote_text(topic) + ", " +
+            std::to_string(mark_partition) + ", -1, " + mark + ") USING TIMESTAMP " + mark,
+        deadline));
     return partitions;
 }
 

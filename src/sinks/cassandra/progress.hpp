@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -21,6 +22,9 @@
 #include "sinks/destination.hpp"
 
 namespace sluice::cassandra {
+
+inline constexpr std::string_view progress_table = "sluice_progress";
+inline constexpr std::string_view identity_table = "sluice_identity";
 
 class Progress {
 public:

@@ -25,8 +25,8 @@ Error missing_table(const Route& route, const Target& target, const TableName& n
             .code = {},
             .detail = "table '" + name.keyspace + "." + name.table + "' does not exist",
             .hint = target.table.empty()
-                        ? "create it: " + events_definition(name.keyspace, route.key_format,
-                                                            route.value_format)
+                        ? "create it: " +
+                              events_definition(name.keyspace, route.key_format, route.value_format)
                         : "create it, or correct its name (keyspace.table, spelled exactly)"};
 }
 
@@ -47,16 +47,9 @@ Result<void> check_privileges(Session& session, const Place& place, const Table&
     if (!place.username) {
         return {};
     }
-    SLUICE_ASSIGN(const bool allowed, may_modify(session, table, *place.username, deadline));
+    SLUICE_ASSIGN(const bool allowed, may_use(session, "MODIFY", table, *place.username, deadline));
     if (!allowed) {
-        problems.push_back({.action = Action::configure,
-                            .op = "cassandra.privileges",
-                            .where = {},
-                            .code = "0x2100",
-                            .detail = "role '" + *place.username + "' may not write to table " +
-                                      table.name,
-                            .hint = "GRANT MODIFY ON TABLE " + table.quoted() + " TO " +
-                                    quote_identifier(*place.username)});
+        problems.push_back(lacks_permission("MODIFY", table, *place.username));
     }
     return {};
 }
@@ -84,6 +77,16 @@ Result<Fitted> fit(Session& session, const Place& place, const Route& route, con
 
 }  // namespace
 
+Error lacks_permission(std::string_view permission, const Table& table, std::string_view role) {
+    return {.action = Action::configure,
+            .op = "cassandra.privileges",
+            .where = {},
+            .code = "0x2100",
+            .detail = fmt::format("role '{}' lacks {} on table {}", role, permission, table.name),
+            .hint = fmt::format("GRANT {} ON TABLE {} TO {}", permission, table.quoted(),
+                                quote_identifier(role))};
+}
+
 std::string events_definition(std::string_view keyspace, Format key, Format value) {
     return fmt::format(
         "CREATE TABLE IF NOT EXISTS {}.{} (kafka_topic text, kafka_partition int, bucket bigint, "
@@ -105,10 +108,9 @@ std::string keyspace_definition(std::string_view keyspace,
     for (const auto& [datacenter, size] : sizes) {
         replicas += fmt::format(", {}: {}", quote_text(datacenter), std::min(size, replicas_max));
     }
-    return fmt::format(
-        "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {{'class': "
-        "'NetworkTopologyStrategy'{}}}",
-        quote_identifier(keyspace), replicas);
+    return fmt::format("CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {{'class': "
+                       "'NetworkTopologyStrategy'{}}}",
+                       quote_identifier(keyspace), replicas);
 }
 
 Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
@@ -121,8 +123,8 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
         for (std::size_t t = 0; t < route.targets.size(); ++t) {
             const Target& target = route.targets[t];
             const auto name = split_name(table_of(target), place.keyspace);
-            const auto definition =
-                events_definition(place.keyspace, route.key_format, route.value_format);
+            const auto definition = events_definition(place.keyspace, route.key_format,
+                                                      route.value_format);
             SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
             if (!table && target.table.empty()) {
                 if (!create) {

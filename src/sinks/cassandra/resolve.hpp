@@ -49,6 +49,9 @@ std::string keyspace_definition(std::string_view keyspace,
                                 const std::optional<std::string>& local_dc,
                                 std::span<const Node> nodes);
 
+// "MODIFY", and how to grant it.
+Error lacks_permission(std::string_view permission, const Table& table, std::string_view role);
+
 // Several problems as one error, for those who take one.
 Error all_problems(std::span<const TargetProblem> problems);
 

@@ -47,10 +47,10 @@ Result<void> append_cell(const TablePlan& plan, const Bind& bind, const Record& 
     const auto encoded = bind.fill == Fill::json ? encode_json(bind.column, cell, out)
                                                  : encode(bind.column, cell, bind.reading, out);
     if (!encoded) {
-        return fail(rejected(record, plan, bind.column.name,
-                             encoded.error().reason + " (the column is " + bind.column.type_name +
-                                 ")",
-                             encoded.error().hint));
+        return fail(
+            rejected(record, plan, bind.column.name,
+                     encoded.error().reason + " (the column is " + bind.column.type_name + ")",
+                     encoded.error().hint));
     }
     return {};
 }

@@ -65,13 +65,13 @@ TableName split_name(std::string_view name, std::string_view keyspace) {
 
 std::optional<Type> type_of(std::string_view name) {
     static constexpr std::array types{
-        std::pair{"boolean"sv, Type::boolean},     std::pair{"tinyint"sv, Type::tinyint},
-        std::pair{"smallint"sv, Type::smallint},   std::pair{"int"sv, Type::int32},
-        std::pair{"bigint"sv, Type::bigint},       std::pair{"float"sv, Type::float32},
-        std::pair{"double"sv, Type::float64},      std::pair{"decimal"sv, Type::decimal},
-        std::pair{"text"sv, Type::text},           std::pair{"varchar"sv, Type::text},
-        std::pair{"ascii"sv, Type::ascii},         std::pair{"blob"sv, Type::blob},
-        std::pair{"date"sv, Type::date},           std::pair{"timestamp"sv, Type::timestamp},
+        std::pair{"boolean"sv, Type::boolean},   std::pair{"tinyint"sv, Type::tinyint},
+        std::pair{"smallint"sv, Type::smallint}, std::pair{"int"sv, Type::int32},
+        std::pair{"bigint"sv, Type::bigint},     std::pair{"float"sv, Type::float32},
+        std::pair{"double"sv, Type::float64},    std::pair{"decimal"sv, Type::decimal},
+        std::pair{"text"sv, Type::text},         std::pair{"varchar"sv, Type::text},
+        std::pair{"ascii"sv, Type::ascii},       std::pair{"blob"sv, Type::blob},
+        std::pair{"date"sv, Type::date},         std::pair{"timestamp"sv, Type::timestamp},
         std::pair{"uuid"sv, Type::uuid}};
     const auto found = std::ranges::find(types, name, &decltype(types)::value_type::first);
     return found == types.end() ? std::nullopt : std::optional(found->second);
@@ -79,16 +79,16 @@ std::optional<Type> type_of(std::string_view name) {
 
 Result<std::optional<Table>> read_table(Session& session, const TableName& name,
                                         Deadline deadline) {
-    SLUICE_ASSIGN(const Rows rows,
-                  session.query("SELECT column_name, kind, position, type FROM "
-                                "system_schema.columns WHERE keyspace_name = " +
-                                    quote_text(name.keyspace) +
-                                    " AND table_name = " + quote_text(name.table),
-                                deadline));
+    SLUICE_ASSIGN(const Rows rows, session.query("SELECT column_name, kind, position, type FROM "
+                                                 "system_schema.columns WHERE keyspace_name = " +
+                                                     quote_text(name.keyspace) +
+                                                     " AND table_name = " + quote_text(name.table),
+                                                 deadline));
     // Each table has a column; views have columns too, but no entry among the tables.
     SLUICE_ASSIGN(const Rows found,
                   session.query("SELECT table_name FROM system_schema.tables WHERE keyspace_name "
-                                "= " + quote_text(name.keyspace) +
+                                "= " +
+                                    quote_text(name.keyspace) +
                                     " AND table_name = " + quote_text(name.table),
                                 deadline));
     if (rows.size() == 0 || found.size() == 0) {
@@ -112,23 +112,26 @@ Result<std::optional<Table>> read_table(Session& session, const TableName& name,
 
 Result<bool> has_rows(Session& session, const std::string& quoted_table,
                       const std::string& condition, Deadline deadline) {
-    SLUICE_ASSIGN(const Rows rows,
-                  session.query("SELECT * FROM " + quoted_table + " " + condition + " LIMIT 1",
-                                deadline));
+    SLUICE_ASSIGN(
+        const Rows rows,
+        session.query("SELECT * FROM " + quoted_table + " " + condition + " LIMIT 1", deadline));
     return rows.size() > 0;
 }
 
 Result<bool> has_keyspace(Session& session, std::string_view keyspace, Deadline deadline) {
     SLUICE_ASSIGN(const Rows rows,
                   session.query("SELECT keyspace_name FROM system_schema.keyspaces WHERE "
-                                "keyspace_name = " + quote_text(keyspace),
+                                "keyspace_name = " +
+                                    quote_text(keyspace),
                                 deadline));
     return rows.size() > 0;
 }
 
-Result<bool> may_modify(Session& session, const Table& table, std::string_view role,
-                        Deadline deadline) {
-    return has_permission(session, "MODIFY PERMISSION ON TABLE " + table.quoted(), role, deadline);
+Result<bool> may_use(Session& session, std::string_view permission, const Table& table,
+                     std::string_view role, Deadline deadline) {
+    return has_permission(session,
+                          std::string(permission) + " PERMISSION ON TABLE " + table.quoted(), role,
+                          deadline);
 }
 
 Result<bool> may_create(Session& session, std::optional<std::string_view> keyspace,

@@ -70,18 +70,17 @@ TableName split_name(std::string_view name, std::string_view keyspace);
 std::optional<Type> type_of(std::string_view name);
 
 // Nothing if there is none.
-Result<std::optional<Table>> read_table(Session& session, const TableName& name,
-                                        Deadline deadline);
+Result<std::optional<Table>> read_table(Session& session, const TableName& name, Deadline deadline);
 // Whether the table has a row; `condition` may be a WHERE clause on its partition key.
 Result<bool> has_rows(Session& session, const std::string& quoted_table,
                       const std::string& condition, Deadline deadline);
 Result<bool> has_keyspace(Session& session, std::string_view keyspace, Deadline deadline);
 
-// True unless the server says that `role` may not write to the table, or create tables in the
-// keyspace (without one: create keyspaces). A server without authorization, and one that does
-// not tell, say nothing.
-Result<bool> may_modify(Session& session, const Table& table, std::string_view role,
-                        Deadline deadline);
+// True unless the server says that `role` lacks the permission ("SELECT", "MODIFY") on the table,
+// or may not create tables in the keyspace (without one: create keyspaces). A server without
+// authorization, and one that does not tell, say nothing.
+Result<bool> may_use(Session& session, std::string_view permission, const Table& table,
+                     std::string_view role, Deadline deadline);
 Result<bool> may_create(Session& session, std::optional<std::string_view> keyspace,
                         std::string_view role, Deadline deadline);
 

@@ -234,10 +234,9 @@ void Session::close(Deadline deadline) {
 
 std::optional<std::uint16_t> consistency_level(std::string_view name) {
     static constexpr std::array levels{
-        std::pair{"one"sv, 1},          std::pair{"two"sv, 2},
-        std::pair{"three"sv, 3},        std::pair{"quorum"sv, 4},
-        std::pair{"all"sv, 5},          std::pair{"local_quorum"sv, 6},
-        std::pair{"each_quorum"sv, 7},  std::pair{"local_one"sv, 10}};
+        std::pair{"one"sv, 1},         std::pair{"two"sv, 2},       std::pair{"three"sv, 3},
+        std::pair{"quorum"sv, 4},      std::pair{"all"sv, 5},       std::pair{"local_quorum"sv, 6},
+        std::pair{"each_quorum"sv, 7}, std::pair{"local_one"sv, 10}};
     const auto found = std::ranges::find(levels, name, &decltype(levels)::value_type::first);
     if (found == levels.end()) {
         return std::nullopt;

@@ -84,7 +84,7 @@ public:
 
 struct WriteRequest {
     std::span<const SlcStatement* const> statements;
-    std::string_view cells;      // Borrowed until done().
+    std::string_view cells;        // Borrowed until done().
     const SlcRow* rows = nullptr;  // Borrowed until done().
     std::size_t rows_size = 0;
     std::uint32_t in_flight_max = 0;  // Rows; 0 is the driver's default.

@@ -37,14 +37,14 @@ SELECT i.indexrelid, a.attname
 
 std::optional<Type> type_of(std::string_view name) {
     static constexpr std::array types{
-        std::pair{"bool"sv, Type::boolean},       std::pair{"int2"sv, Type::int2},
-        std::pair{"int4"sv, Type::int4},          std::pair{"int8"sv, Type::int8},
-        std::pair{"float4"sv, Type::float4},      std::pair{"float8"sv, Type::float8},
-        std::pair{"numeric"sv, Type::numeric},    std::pair{"text"sv, Type::text},
-        std::pair{"varchar"sv, Type::varchar},    std::pair{"bpchar"sv, Type::bpchar},
-        std::pair{"bytea"sv, Type::bytea},        std::pair{"date"sv, Type::date},
+        std::pair{"bool"sv, Type::boolean},        std::pair{"int2"sv, Type::int2},
+        std::pair{"int4"sv, Type::int4},           std::pair{"int8"sv, Type::int8},
+        std::pair{"float4"sv, Type::float4},       std::pair{"float8"sv, Type::float8},
+        std::pair{"numeric"sv, Type::numeric},     std::pair{"text"sv, Type::text},
+        std::pair{"varchar"sv, Type::varchar},     std::pair{"bpchar"sv, Type::bpchar},
+        std::pair{"bytea"sv, Type::bytea},         std::pair{"date"sv, Type::date},
         std::pair{"timestamp"sv, Type::timestamp}, std::pair{"timestamptz"sv, Type::timestamptz},
-        std::pair{"uuid"sv, Type::uuid},          std::pair{"json"sv, Type::json},
+        std::pair{"uuid"sv, Type::uuid},           std::pair{"json"sv, Type::json},
         std::pair{"jsonb"sv, Type::jsonb}};
     const auto found = std::ranges::find(types, name, &decltype(types)::value_type::first);
     return found == types.end() ? std::nullopt : std::optional(found->second);
@@ -59,14 +59,14 @@ Outcome<void> read_columns(Connection& connection, const std::string& oid, Table
     }
     for (std::size_t r = 0; r < rows->size(); ++r) {
         const bool built_in = rows->boolean(r, 2);
-        table.columns.push_back(
-            {.name = rows->text(r, 0),
-             .type_name = rows->text(r, 7),
-             .type = built_in ? type_of(rows->text(r, 1)) : std::nullopt,
-             .modifier = static_cast<std::int32_t>(rows->integer(r, 3)),
-             .not_null = rows->boolean(r, 4),
-             .has_default = rows->boolean(r, 5),
-             .generated = rows->boolean(r, 6)});
+        table.columns.push_back({.name = rows->text(r, 0),
+                                 .type_name = rows->text(r, 7),
+                                 .type = built_in ? type_of(rows->text(r, 1)) : std::nullopt,
+                                 .modifier = static_cast<std::int32_t>(rows->integer(r, 3)),
+                                 .not_null = rows->boolean(r, 4),
+                                 .has_default = rows->boolean(r, 5),
+                                 .generated = rows->boolean(r, 6),
+                                 .json_text = false});
     }
     return {};
 }
@@ -90,7 +90,9 @@ Outcome<void> read_keys(Connection& connection, const std::string& oid, Table& t
 
 }  // namespace
 
-std::string Table::quoted() const { return quote_identifier(schema) + "." + quote_identifier(name); }
+std::string Table::quoted() const {
+    return quote_identifier(schema) + "." + quote_identifier(name);
+}
 
 const Column* Table::find(std::string_view column) const {
     const auto found = std::ranges::find(columns, column, &Column::name);

@@ -36,12 +36,15 @@ inline constexpr std::string_view supported_types =
 
 struct Column {
     std::string name;
-    std::string type_name;     // As PostgreSQL prints it: "character varying(10)".
-    std::optional<Type> type;  // Nothing: not supported.
+    std::string type_name;       // As PostgreSQL prints it: "character varying(10)".
+    std::optional<Type> type;    // Nothing: not supported.
     std::int32_t modifier = -1;  // pg_attribute.atttypmod: length or precision and scale.
     bool not_null = false;
     bool has_default = false;
     bool generated = false;  // GENERATED ALWAYS, as an expression or an identity: not ours to fill.
+    // Not of the catalog: a text column that takes JSON values as they are written, the quotes
+    // of a string included.
+    bool json_text = false;
 };
 
 struct Table {

@@ -13,7 +13,7 @@ namespace {
 
 // What the lane's thread keeps of a partition that is ours.
 struct PartitionState {
-    std::uint64_t epoch = 0;  // Counts acquisitions.
+    std::uint64_t epoch = 0;     // Counts acquisitions.
     std::optional<Offset> next;  // The end of the last piece handed over; empty until Ready.
     std::uint32_t route = 0;
     Piece open;
@@ -31,13 +31,14 @@ Error all_problems(const std::vector<TargetProblem>& problems) {
 
 // A table made anew would lack what the progress says is written.
 Error lost_table(const std::string& pipeline) {
-    return {.action = Action::stop,
-            .op = "postgres.table",
-            .where = {},
-            .code = "42P01",
-            .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
-                      std::string(events_table) + "' is gone",
-            .hint = "restore the table, or forget the progress with `sluice reset --lane postgres`"};
+    return {
+        .action = Action::stop,
+        .op = "postgres.table",
+        .where = {},
+        .code = "42P01",
+        .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
+                  std::string(events_table) + "' is gone",
+        .hint = "restore the table, or forget the progress with `sluice reset --lane postgres`"};
 }
 
 class PostgresDestination final : public Destination {
@@ -80,6 +81,9 @@ public:
         if (!resolved->problems.empty()) {
             return fail(all_problems(resolved->problems));
         }
+        for (const auto& definition : resolved->created) {
+            log_->info("created the table, which was missing: {}", definition);
+        }
         id_ = *id;
         routes_ = std::move(resolved->routes);
         plan_ = std::make_unique<WriterPlan>(
@@ -114,13 +118,13 @@ public:
         state.open = {};
         std::erase(touched_, &state);
         last_partition_ = nullptr;
-        writer_of(request.partition).acquire(request, state.epoch);
+        writer_of(request.partition).queue().push(Acquire{request, state.epoch});
     }
 
     void release(std::span<const TopicPartition> partitions, Deadline deadline) override {
         for (const auto& partition : partitions) {
             if (states_.contains(partition) && !writers_.empty()) {
-                writer_of(partition).release(std::array{partition}, deadline);
+                writer_of(partition).queue().clear(std::array{partition}, deadline);
             }
         }
         forget(partitions);
@@ -129,7 +133,7 @@ public:
     void abandon(std::span<const TopicPartition> partitions) override {
         for (const auto& partition : partitions) {
             if (states_.contains(partition) && !writers_.empty()) {
-                writer_of(partition).abandon(std::array{partition});
+                writer_of(partition).queue().drop(std::array{partition});
             }
         }
         forget(partitions);
@@ -161,7 +165,7 @@ public:
             if (state->open.to > state->open.from) {
                 state->next = state->open.to;
                 sealed.push_back({state->open.partition, state->open.from, state->open.to});
-                writer_of(state->open.partition).enqueue(std::move(state->open));
+                writer_of(state->open.partition).queue().push(std::move(state->open));
             }
             state->open = {};
         }
@@ -173,7 +177,8 @@ public:
     bool wait_for_room(Deadline deadline) override { return outbox_.wait_for_room(deadline); }
 
     [[nodiscard]] bool busy() const override {
-        return std::ranges::any_of(writers_, [](const auto& writer) { return writer->busy(); });
+        return std::ranges::any_of(writers_,
+                                   [](const auto& writer) { return writer->queue().busy(); });
     }
 
     std::vector<DestinationEvent> take_events() override {
@@ -190,7 +195,7 @@ public:
 
     void close(Deadline deadline) override {
         for (auto& writer : writers_) {
-            writer->drain(deadline);
+            writer->queue().drain(deadline);
         }
         for (auto& writer : writers_) {
             writer->join(deadline);
@@ -206,7 +211,7 @@ private:
         }
         control_.reset();  // From here on the writers' connections are all that is needed.
         for (int i = 0; i < options_.pool; ++i) {
-            writers_.push_back(std::make_unique<Writer>(*plan_, outbox_, log_, i));
+            writers_.push_back(std::make_unique<Writer>(*plan_, outbox_, i));
         }
     }
 

@@ -20,7 +20,7 @@ struct DestinationOptions {
     std::optional<Secret> password;
     std::string schema = "sluice";
     int pool = 1;
-    Bytes room{32u << 20};  // Encoded rows that wait or are being written.
+    Bytes room{24u << 20};  // Encoded rows that wait or are being written.
 };
 
 ConnectOptions connect_options(const DestinationOptions& options, const Interrupt* interrupt);

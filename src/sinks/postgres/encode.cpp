@@ -39,13 +39,38 @@ void append_number(std::string& out, T value) {
     append_big_endian(out, value);
 }
 
-template <class T>
-Fit<void> encode_integer(const Cell& cell, std::string& out) {
-    const auto value = convert::integer(cell, sizeof(T) * 8);
+// Appends what `wire` makes of a value that fits.
+template <class T, class Wire>
+Fit<void> append_fit(const Fit<T>& value, std::string& out, Wire wire) {
     if (!value) {
         return tl::unexpected(value.error());
     }
-    append_number(out, static_cast<T>(*value));
+    append_number(out, wire(*value));
+    return {};
+}
+
+template <class T>
+Fit<void> encode_integer(const Cell& cell, std::string& out) {
+    return append_fit(convert::integer(cell, sizeof(T) * 8), out,
+                      [](std::int64_t value) { return static_cast<T>(value); });
+}
+
+Fit<void> encode_bytes(const Cell& cell, Reading reading, std::string& out) {
+    thread_local std::string scratch;
+    const auto value = convert::bytes(cell, reading, scratch);
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    append_value(out, *value);
+    return {};
+}
+
+Fit<void> encode_uuid(const Cell& cell, std::string& out) {
+    const auto value = convert::uuid(cell);
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    append_value(out, {reinterpret_cast<const char*>(value->bytes.data()), value->bytes.size()});
     return {};
 }
 
@@ -60,9 +85,12 @@ std::optional<std::size_t> characters_max(const Column& column) {
 
 Fit<void> encode_text(const Column& column, const Cell& cell, std::string& out) {
     thread_local std::string scratch;
-    const auto text = convert::text(cell, scratch);
+    auto text = convert::text(cell, scratch);
     if (!text) {
         return tl::unexpected(text.error());
+    }
+    if (column.json_text && cell.kind == CellKind::string) {
+        text = cell.raw;
     }
     if (text->find('\0') != std::string_view::npos) {
         return misfit("the text holds a NUL character, which PostgreSQL can't store",
@@ -88,8 +116,8 @@ Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) 
         append_value(out, *text);
         return {};
     }
-    const bool untyped_nul =
-        cell.kind == CellKind::text && cell.text.find('\0') != std::string_view::npos;
+    const bool untyped_nul = cell.kind == CellKind::text &&
+                             cell.text.find('\0') != std::string_view::npos;
     if (untyped_nul || (cell.document != nullptr && cell.document->has_nul)) {
         return misfit("a string holds \\u0000, which jsonb can't store", "use a json column");
     }
@@ -140,8 +168,8 @@ Fit<void> check_limits(const Column& column, convert::Decimal& value) {
                       "widen the column's scale");
     }
     const auto before = static_cast<std::int32_t>(value.digits.size()) - value.scale;
-    const std::int32_t before_max =
-        limit ? limit->precision - limit->scale : numeric_digits_before_max;
+    const std::int32_t before_max = limit ? limit->precision - limit->scale
+                                          : numeric_digits_before_max;
     if (before > before_max) {
         return misfit("a number with " + std::to_string(before) +
                           " digits before the point does not fit " + column.type_name,
@@ -194,8 +222,8 @@ Fit<void> encode_numeric(const Column& column, const Cell& cell, std::string& ou
     append_big_endian(out, static_cast<std::int32_t>(8 + groups.size() * 2));
     append_big_endian(out, static_cast<std::int16_t>(groups.size()));
     append_big_endian(out, static_cast<std::int16_t>(groups.empty() ? 0 : weight));
-    append_big_endian(out, static_cast<std::uint16_t>(value->negative && !groups.empty() ? 0x4000
-                                                                                         : 0));
+    append_big_endian(out,
+                      static_cast<std::uint16_t>(value->negative && !groups.empty() ? 0x4000 : 0));
     append_big_endian(out, static_cast<std::int16_t>(shown));
     for (const auto group : groups) {
         append_big_endian(out, group);
@@ -223,72 +251,39 @@ Fit<void> encode_timestamp(const Column& column, const Cell& cell, Reading readi
 convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
                           std::string& out) {
     check(column.type.has_value(), "only columns of supported types are encoded");
+    const auto same = [](auto value) { return value; };
     switch (*column.type) {
-        case Type::boolean: {
-            const auto value = convert::boolean(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, static_cast<std::uint8_t>(*value));
-            return {};
-        }
+        case Type::boolean:
+            return append_fit(convert::boolean(cell), out,
+                              [](bool value) { return static_cast<std::uint8_t>(value); });
         case Type::int2:
             return encode_integer<std::int16_t>(cell, out);
         case Type::int4:
             return encode_integer<std::int32_t>(cell, out);
         case Type::int8:
-            return encode_integer<std::int64_t>(cell, out);
-        case Type::float4: {
-            const auto value = convert::float32(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, std::bit_cast<std::uint32_t>(*value));
-            return {};
-        }
-        case Type::float8: {
-            const auto value = convert::float64(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, std::bit_cast<std::uint64_t>(*value));
-            return {};
-        }
+            return append_fit(convert::integer(cell, 64), out, same);
+        case Type::float4:
+            return append_fit(convert::float32(cell), out,
+                              [](float value) { return std::bit_cast<std::uint32_t>(value); });
+        case Type::float8:
+            return append_fit(convert::float64(cell), out,
+                              [](double value) { return std::bit_cast<std::uint64_t>(value); });
         case Type::numeric:
             return encode_numeric(column, cell, out);
         case Type::text:
         case Type::varchar:
         case Type::bpchar:
             return encode_text(column, cell, out);
-        case Type::bytea: {
-            thread_local std::string scratch;
-            const auto value = convert::bytes(cell, reading, scratch);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_value(out, *value);
-            return {};
-        }
-        case Type::date: {
-            const auto value = convert::date(cell, reading);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, *value - epoch_days);
-            return {};
-        }
+        case Type::bytea:
+            return encode_bytes(cell, reading, out);
+        case Type::date:
+            return append_fit(convert::date(cell, reading), out,
+                              [](std::int32_t days) { return days - epoch_days; });
         case Type::timestamp:
         case Type::timestamptz:
             return encode_timestamp(column, cell, reading, out);
-        case Type::uuid: {
-            const auto value = convert::uuid(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_value(out, {reinterpret_cast<const char*>(value->bytes.data()),
-                               value->bytes.size()});
-            return {};
-        }
+        case Type::uuid:
+            return encode_uuid(cell, out);
         case Type::json:
         case Type::jsonb:
             return encode_json(column, cell, out);

@@ -43,9 +43,9 @@ Outcome<void> inspect_offsets(Connection& connection, const OffsetsTable& offset
             return tl::unexpected(std::move(allowed).error());
         }
         if (!*allowed) {
-            out.problems.push_back(lacks("the role lacks SELECT, INSERT or UPDATE on " + table,
-                                         "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table +
-                                             " TO …"));
+            out.problems.push_back(
+                lacks("the role lacks SELECT, INSERT or UPDATE on " + table,
+                      "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO …"));
         }
         return {};
     }

@@ -57,13 +57,12 @@ Outcome<T> or_roll_back(Connection& connection, Outcome<T> result, Deadline dead
 std::vector<Position> to_positions(const Rows& rows) {
     std::vector<Position> positions;
     for (std::size_t r = 0; r < rows.size(); ++r) {
-        positions.push_back(
-            {.partition = {rows.text(r, 0),
-                           PartitionId{static_cast<std::int32_t>(rows.integer(r, 1))}},
-             .topic_id = parse_uuid(rows.text(r, 2)).value_or(Uuid{}),
-             .next = Offset{rows.integer(r, 3)},
-             .clock = {},
-             .start = rows.text(r, 4)});
+        positions.push_back({.partition = {rows.text(r, 0), PartitionId{static_cast<std::int32_t>(
+                                                                rows.integer(r, 1))}},
+                             .topic_id = parse_uuid(rows.text(r, 2)).value_or(Uuid{}),
+                             .next = Offset{rows.integer(r, 3)},
+                             .clock = {},
+                             .start = rows.text(r, 4)});
     }
     return positions;
 }
@@ -153,10 +152,10 @@ Outcome<bool> OffsetsTable::has_any(Connection& connection, Deadline deadline) c
 Outcome<std::vector<Position>> OffsetsTable::read(Connection& connection, const std::string& topic,
                                                   Deadline deadline) const {
     const std::array parameters{std::optional(pipeline_), std::optional(topic)};
-    auto rows = connection.query(
-        "SELECT topic, partition, topic_id, next_offset, start FROM " + table_ +
-            " WHERE pipeline = $1 AND topic = $2 ORDER BY partition",
-        parameters, deadline);
+    auto rows = connection.query("SELECT topic, partition, topic_id, next_offset, start FROM " +
+                                     table_ +
+                                     " WHERE pipeline = $1 AND topic = $2 ORDER BY partition",
+                                 parameters, deadline);
     if (!rows) {
         return tl::unexpected(std::move(rows).error());
     }
@@ -224,8 +223,8 @@ std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitio
     std::string pairs;
     for (const auto& partition : partitions) {
         pairs.append(pairs.empty() ? "" : ", ");
-        pairs.append(fmt::format("({}, {})", quote_literal(partition.topic),
-                                 partition.partition.value()));
+        pairs.append(
+            fmt::format("({}, {})", quote_literal(partition.topic), partition.partition.value()));
     }
     return fmt::format("pipeline = {} AND (topic, partition) IN ({})", quote_literal(pipeline_),
                        pairs);
@@ -236,13 +235,13 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
                                                   Deadline deadline) const {
     auto rows = or_roll_back(
         connection,
-        nth_from_end(connection.script(
-                         fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
-                                     "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
-                                     "COMMIT",
-                                     begin_transaction, table_, key_condition(partitions)),
-                         deadline),
-                     1),
+        nth_from_end(
+            connection.script(fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
+                                          "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
+                                          "COMMIT",
+                                          begin_transaction, table_, key_condition(partitions)),
+                              deadline),
+            1),
         deadline);
     if (!rows) {
         return tl::unexpected(std::move(rows).error());

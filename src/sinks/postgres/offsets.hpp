@@ -46,8 +46,8 @@ public:
 private:
     [[nodiscard]] std::string key_condition(std::span<const TopicPartition> partitions) const;
 
-    std::string schema_;   // Quoted.
-    std::string table_;    // Quoted, with its schema.
+    std::string schema_;  // Quoted.
+    std::string table_;   // Quoted, with its schema.
     std::string identity_;
     std::string pipeline_;
 };

@@ -52,39 +52,11 @@ Command WriteProtocol::on(const StepResult& result) {
         case Step::write:
             return result.ok ? command(Step::commit) : fail_step(result);
         case Step::commit:
-            if (!result.ok) {
-                // An answer with a SQLSTATE of its own is an outcome: rolled back. Silence is not.
-                if (!result.lost) {
-                    return fail_step(result);
-                }
-                reconnect_first_ = true;
-                return pause_then(Step::read_offsets, result.error);
-            }
-            break;
+            return after_commit(result);
         case Step::read_offsets:
-            if (!result.ok) {
-                reconnect_first_ = reconnect_first_ || result.lost;
-                return pause_then(Step::read_offsets, result.error);
-            }
-            if (result.offsets == Offsets::elsewhere) {
-                return finish(Verdict::fenced);
-            }
-            if (result.offsets == Offsets::at_start) {
-                return open();
-            }
-            break;  // at_end: it was committed.
+            return after_reading(result);
         case Step::roll_back:
-            if (!result.ok) {
-                reconnect_first_ = true;
-            }
-            if (held_) {
-                step_ = held_->step;
-                return *held_;
-            }
-            if (after_ == Step::pause) {
-                return pause_then(Step::open, last_error_);
-            }
-            return reconnect_first_ ? command(Step::reconnect) : command(after_);
+            return after_roll_back(result);
         case Step::pause:
             return reconnect_first_ ? command(Step::reconnect) : command(after_);
         case Step::reconnect:
@@ -97,7 +69,52 @@ Command WriteProtocol::on(const StepResult& result) {
         case Step::finish:
             break;
     }
-    check(step_ != Step::finish, "no result is given after the end");
+    check(false, "no result is given after the end");
+    return {};
+}
+
+Command WriteProtocol::after_commit(const StepResult& result) {
+    if (result.ok) {
+        return committed();
+    }
+    // An answer with a SQLSTATE of its own is an outcome: rolled back. Silence is not.
+    if (!result.lost) {
+        return fail_step(result);
+    }
+    reconnect_first_ = true;
+    return pause_then(Step::read_offsets, result.error);
+}
+
+Command WriteProtocol::after_reading(const StepResult& result) {
+    if (!result.ok) {
+        reconnect_first_ = reconnect_first_ || result.lost;
+        return pause_then(Step::read_offsets, result.error);
+    }
+    switch (result.offsets) {
+        case Offsets::at_start:
+            return open();
+        case Offsets::at_end:
+            return committed();
+        case Offsets::elsewhere:
+            break;
+    }
+    return finish(Verdict::fenced);
+}
+
+Command WriteProtocol::after_roll_back(const StepResult& result) {
+    reconnect_first_ = reconnect_first_ || !result.ok;
+    if (held_) {
+        step_ = held_->step;
+        return *held_;
+    }
+    if (after_ == Step::pause) {
+        return pause_then(Step::open, last_error_);
+    }
+    return reconnect_first_ ? command(Step::reconnect) : command(after_);
+}
+
+// The window is through; the rest of the batch follows.
+Command WriteProtocol::committed() {
     attempts_ = 0;
     window_ = {window_.first + window_.count, records_ - window_.first - window_.count};
     return window_.count == 0 ? finish(Verdict::committed) : open();

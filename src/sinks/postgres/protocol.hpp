@@ -41,10 +41,10 @@ enum class Verdict : std::uint8_t {
 struct Command {
     Step step = Step::open;
     Window window;
-    std::optional<Error> error;   // pause, and finish with rejected or refused.
+    std::optional<Error> error;  // pause, and finish with rejected or refused.
     Verdict verdict = Verdict::committed;
-    std::size_t record = 0;       // finish with rejected.
-    unsigned attempt = 0;         // pause: how often in a row, from 1.
+    std::size_t record = 0;  // finish with rejected.
+    unsigned attempt = 0;    // pause: how often in a row, from 1.
 };
 
 // Where the offset rows stand after an unanswered COMMIT.
@@ -52,11 +52,11 @@ enum class Offsets : std::uint8_t { at_start, at_end, elsewhere };
 
 struct StepResult {
     bool ok = true;
-    bool all_matched = true;                // open: every range's row was advanced.
-    Offsets offsets = Offsets::at_start;    // read_offsets
-    Error error;                            // Where ok is false.
-    std::optional<std::size_t> record;      // The record that the error names.
-    bool lost = false;                      // The connection is gone.
+    bool all_matched = true;              // open: every range's row was advanced.
+    Offsets offsets = Offsets::at_start;  // read_offsets
+    Error error;                          // Where ok is false.
+    std::optional<std::size_t> record;    // The record that the error names.
+    bool lost = false;                    // The connection is gone.
 };
 
 class WriteProtocol {
@@ -71,6 +71,10 @@ public:
 private:
     Command command(Step step);
     Command open();
+    Command after_commit(const StepResult& result);
+    Command after_reading(const StepResult& result);
+    Command after_roll_back(const StepResult& result);
+    Command committed();
     Command fail_step(const StepResult& result);
     Command narrow_or_reject(const StepResult& result);
     Command pause_then(Step next, const Error& error);
@@ -79,7 +83,7 @@ private:
     std::size_t records_;
     Window window_;
     Step step_ = Step::open;
-    Step after_ = Step::open;     // What follows a rollback, a pause or a reconnect.
+    Step after_ = Step::open;       // What follows a rollback, a pause or a reconnect.
     bool reconnect_first_ = false;  // A pause is followed by a reconnect, then by after_.
     std::optional<Command> held_;   // The verdict, while the rollback before it is under way.
     unsigned attempts_ = 0;

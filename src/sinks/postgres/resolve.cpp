@@ -67,6 +67,8 @@ Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
                 if (!created) {
                     return tl::unexpected(std::move(created).error());
                 }
+                out.created.push_back(
+                    events_definition(routes[r].key_format, routes[r].value_format));
                 table = read_table(connection, name, deadline);
             }
             if (!table) {

@@ -21,10 +21,11 @@ struct TargetProblem {
 };
 
 struct Resolved {
-    std::vector<Route> routes;                   // Complete.
-    std::vector<std::vector<TablePlan>> plans;   // By route, then by target.
-    std::vector<TargetProblem> problems;         // Where not empty, the plans are not.
-    std::vector<std::string> missing;            // Definitions of zero-config tables not yet made.
+    std::vector<Route> routes;                  // Complete.
+    std::vector<std::vector<TablePlan>> plans;  // By route, then by target.
+    std::vector<TargetProblem> problems;        // Where not empty, the plans are not.
+    std::vector<std::string> missing;           // Definitions of zero-config tables not yet made.
+    std::vector<std::string> created;           // And of those that were made now.
 };
 
 // Reads the tables. With `create`, zero-config tables that are missing are made first.

@@ -69,9 +69,8 @@ void append_key_part(const Column& column, const EncodedCell& cell, std::string&
             break;
         case Type::float4:
         case Type::float8: {
-            const bool zero = (bytes[0] & 0x7f) == 0 &&
-                              std::all_of(bytes.begin() + 1, bytes.end(),
-                                          [](char c) { return c == 0; });
+            const bool zero = (bytes[0] & 0x7f) == 0 && std::all_of(bytes.begin() + 1, bytes.end(),
+                                                                    [](char c) { return c == 0; });
             if (zero) {
                 bytes[0] = 0;
             }

@@ -28,8 +28,8 @@ struct RowRef {
 
 struct TableRows {
     std::string bytes;
-    std::vector<RowRef> rows;      // In log order.
-    std::size_t absent_rows = 0;   // How many of them have an absent cell.
+    std::vector<RowRef> rows;     // In log order.
+    std::size_t absent_rows = 0;  // How many of them have an absent cell.
 
     [[nodiscard]] std::string_view row(std::size_t index) const;
     // The bytes of rows [first, last).
@@ -41,8 +41,8 @@ struct Piece {
     TopicPartition partition;
     std::uint32_t route = 0;
     std::uint64_t epoch = 0;  // Of the acquisition that it belongs to.
-    Offset from;  // Where the piece before it ended.
-    Offset to;    // Behind the last record delivered.
+    Offset from;              // Where the piece before it ended.
+    Offset to;                // Behind the last record delivered.
     std::size_t records = 0;  // Those that gave rows.
     std::vector<TableRows> tables;
 

@@ -298,7 +298,8 @@ private:
         for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
             if (present[i]) {
                 const auto column = quote_identifier(plan_.columns[i].name);
-                updates.append(updates.empty() ? "" : ", ").append(column + " = EXCLUDED." + column);
+                updates.append(updates.empty() ? "" : ", ")
+                    .append(column + " = EXCLUDED." + column);
             }
         }
         return run(connection_,

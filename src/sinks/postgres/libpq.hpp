@@ -1,0 +1,33 @@
+// libpq's handles and errors, for connection.cpp alone: the one header here that shows libpq-fe.h.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sinks/postgres/connection.hpp"
+
+namespace sluice::postgres {
+
+struct CloseConnection {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+using ConnectionHandle = std::unique_ptr<PGconn, CloseConnection>;
+
+struct ClearResult {
+    void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
+
+// libpq ends its messages with line feeds, and puts several sentences on several lines.
+std::string one_line(std::string_view text);
+// The connection is gone, or never came.
+Failure lost(std::string_view op, std::string detail);
+// An error that the server sent; values that its texts may quote are left out.
+Failure from_result(std::string_view op, const PGresult* result, bool connection_lost);
+// A connection attempt that failed.
+Failure from_connect(const PGconn* connection);
+
+}  // namespace sluice::postgres

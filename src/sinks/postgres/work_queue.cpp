@@ -1,0 +1,207 @@
+#include "sinks/postgres/work_queue.hpp"
+
+#include <algorithm>
+
+namespace sluice::postgres {
+
+void WorkQueue::push(Acquire acquire) {
+    const std::lock_guard lock(mutex_);
+    acquires_.push_back(std::move(acquire));
+    changed_.notify_all();
+}
+
+void WorkQueue::push(Piece piece) {
+    const std::lock_guard lock(mutex_);
+    const auto closed = closed_epochs_.find(piece.partition);
+    if (closed != closed_epochs_.end() && piece.epoch <= closed->second) {
+        return;
+    }
+    outbox_.occupy(piece.bytes());
+    pieces_[piece.route].push_back(std::move(piece));
+    changed_.notify_all();
+}
+
+bool WorkQueue::moving(const std::function<bool(const TopicPartition&)>& which) const {
+    const bool queued = std::ranges::any_of(pieces_, [&](const auto& entry) {
+        return !suspended_.contains(entry.first) &&
+               std::ranges::any_of(entry.second, which, &Piece::partition);
+    });
+    return queued || std::ranges::any_of(in_flight_, which);
+}
+
+void WorkQueue::clear(std::span<const TopicPartition> partitions, Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    const auto ours = [&](const TopicPartition& partition) {
+        return std::ranges::find(partitions, partition) != partitions.end();
+    };
+    changed_.wait_until(lock, deadline.at(), [&] { return ended_ || !moving(ours); });
+    for (const auto& partition : partitions) {
+        drop_queued(partition);
+    }
+}
+
+void WorkQueue::drop(std::span<const TopicPartition> partitions) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& partition : partitions) {
+        drop_queued(partition);
+    }
+}
+
+void WorkQueue::drop_queued(const TopicPartition& partition) {
+    for (auto& [route, queue] : pieces_) {
+        std::erase_if(queue, [&](const Piece& piece) {
+            if (piece.partition != partition) {
+                return false;
+            }
+            outbox_.vacate(piece.bytes());
+            return true;
+        });
+    }
+    std::erase_if(acquires_,
+                  [&](const Acquire& acquire) { return acquire.request.partition == partition; });
+}
+
+bool WorkQueue::busy() const {
+    const std::lock_guard lock(mutex_);
+    return !ended_ && (!suspended_.empty() || moving([](const TopicPartition&) { return true; }));
+}
+
+void WorkQueue::drain(Deadline deadline) {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    end_ = deadline;
+    changed_.notify_all();
+}
+
+void WorkQueue::wait_ended(Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline.at(), [&] { return ended_; });
+    cut_ = true;
+    changed_.notify_all();
+}
+
+bool WorkQueue::has_work() const {
+    return !acquires_.empty() || std::ranges::any_of(pieces_, [&](const auto& entry) {
+        return !entry.second.empty() && !suspended_.contains(entry.first);
+    });
+}
+
+std::optional<Deadline> WorkQueue::next_resume() const {
+    std::optional<Deadline> next;
+    for (const auto& [route, suspended] : suspended_) {
+        next = next ? next->sooner(suspended.until) : suspended.until;
+    }
+    return next;
+}
+
+bool WorkQueue::wait() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        if (cut_ || (draining_ && end_.passed())) {
+            return false;
+        }
+        const auto resume = next_resume();
+        if (has_work() || (!draining_ && resume && resume->passed())) {
+            return true;
+        }
+        // What waits for somebody to mend a table is not waited for at the end.
+        if (draining_) {
+            return false;
+        }
+        changed_.wait_until(lock,
+                            resume.value_or(Deadline::in(std::chrono::hours{1})).sooner(end_).at());
+    }
+}
+
+std::optional<Acquire> WorkQueue::take_acquire() {
+    const std::lock_guard lock(mutex_);
+    if (acquires_.empty()) {
+        return std::nullopt;
+    }
+    Acquire acquire = std::move(acquires_.front());
+    acquires_.pop_front();
+    return acquire;
+}
+
+std::optional<Suspended> WorkQueue::take_resumed() {
+    const std::lock_guard lock(mutex_);
+    const auto due = std::ranges::find_if(
+        suspended_, [](const auto& entry) { return entry.second.until.passed(); });
+    if (due == suspended_.end()) {
+        return std::nullopt;
+    }
+    Suspended resumed = std::move(due->second);
+    suspended_.erase(due);
+    for (const auto& piece : resumed.batch.pieces()) {
+        in_flight_.push_back(piece.partition);
+    }
+    return resumed;
+}
+
+std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
+    const std::lock_guard lock(mutex_);
+    const auto ready = [&](const auto& entry) {
+        return !entry.second.empty() && !suspended_.contains(entry.first);
+    };
+    auto chosen = std::find_if(pieces_.upper_bound(last_route_), pieces_.end(), ready);
+    if (chosen == pieces_.end()) {
+        chosen = std::find_if(pieces_.begin(), pieces_.end(), ready);
+    }
+    if (chosen == pieces_.end()) {
+        return std::nullopt;
+    }
+    last_route_ = chosen->first;
+    Batch batch(chosen->first);
+    auto& queue = chosen->second;
+    while (!queue.empty() && (batch.empty() || batch.bytes() < bytes_max)) {
+        in_flight_.push_back(queue.front().partition);
+        batch.add(std::move(queue.front()));
+        queue.pop_front();
+    }
+    return batch;
+}
+
+void WorkQueue::done(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    in_flight_.clear();
+    outbox_.vacate(bytes);
+    changed_.notify_all();
+}
+
+void WorkQueue::suspend(Suspended suspended) {
+    const std::lock_guard lock(mutex_);
+    in_flight_.clear();
+    const std::uint32_t route = suspended.batch.route();
+    suspended_.insert_or_assign(route, std::move(suspended));
+    changed_.notify_all();
+}
+
+void WorkQueue::close_epoch(const TopicPartition& partition, std::uint64_t epoch) {
+    const std::lock_guard lock(mutex_);
+    closed_epochs_[partition] = epoch;
+    drop_queued(partition);
+}
+
+void WorkQueue::ended() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+}
+
+bool WorkQueue::ending() const {
+    const std::lock_guard lock(mutex_);
+    return cut_ || draining_;
+}
+
+bool WorkQueue::sleep(std::chrono::milliseconds wait) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, Deadline::in(wait).sooner(end_).at(), [&] { return cut_; });
+    return !cut_ && !(draining_ && end_.passed());
+}
+
+Deadline WorkQueue::within(std::chrono::milliseconds wait) const {
+    const std::lock_guard lock(mutex_);
+    return Deadline::in(wait).sooner(end_);
+}
+
+}  // namespace sluice::postgres

@@ -1,0 +1,95 @@
+// What waits for one writer: partitions to acquire, pieces by route, and batches that wait for
+// their tables. The lane's thread fills it, the writer's thread empties it; nothing else is
+// shared between the two.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "base/deadline.hpp"
+#include "sinks/outbox.hpp"
+#include "sinks/postgres/batch.hpp"
+#include "sinks/postgres/protocol.hpp"
+
+namespace sluice::postgres {
+
+struct Acquire {
+    AcquireRequest request;
+    std::uint64_t epoch = 0;
+};
+// A batch that waits because of its own tables, while the other routes go on.
+struct Suspended {
+    Batch batch;
+    WriteProtocol protocol;
+    Deadline until;
+};
+
+class WorkQueue {
+public:
+    // The outbox keeps count of the bytes, and outlives the queue.
+    explicit WorkQueue(Outbox& outbox) : outbox_(outbox) {}
+
+    // The lane's side.
+    void push(Acquire acquire);
+    void push(Piece piece);
+    // Waits until nothing of these partitions is queued or being written, but for routes that
+    // wait for their tables; then, or at the deadline, what is queued is dropped. A batch that
+    // is still held may be committed later: the compare-and-set keeps that exact.
+    void clear(std::span<const TopicPartition> partitions, Deadline deadline);
+    void drop(std::span<const TopicPartition> partitions);
+    [[nodiscard]] bool busy() const;
+    // What is queued is still to be written, until `deadline`.
+    void drain(Deadline deadline);
+    // Waits for the writer's end; at the deadline it is told to end at once.
+    void wait_ended(Deadline deadline);
+
+    // The writer's side.
+    // Waits for something to do; false when there is nothing more in this life.
+    bool wait();
+    std::optional<Acquire> take_acquire();
+    std::optional<Suspended> take_resumed();
+    // Routes take turns, so that a busy one can't starve the others.
+    std::optional<Batch> take_batch(std::size_t bytes_max);
+    // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
+    void done(std::size_t bytes);
+    void suspend(Suspended suspended);
+    // Pieces of this partition up to this epoch are dropped from now on.
+    void close_epoch(const TopicPartition& partition, std::uint64_t epoch);
+    void ended();
+
+    [[nodiscard]] bool ending() const;           // No time for anything that waits for a person.
+    bool sleep(std::chrono::milliseconds wait);  // False when the end has come.
+    // At most `wait`, and not beyond the end.
+    [[nodiscard]] Deadline within(std::chrono::milliseconds wait) const;
+
+private:
+    // All with the mutex held.
+    [[nodiscard]] bool has_work() const;
+    // Queued or being written, and not waiting for its tables.
+    [[nodiscard]] bool moving(const std::function<bool(const TopicPartition&)>& which) const;
+    [[nodiscard]] std::optional<Deadline> next_resume() const;
+    void drop_queued(const TopicPartition& partition);
+
+    Outbox& outbox_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Acquire> acquires_;
+    std::map<std::uint32_t, std::deque<Piece>> pieces_;  // By route.
+    std::map<std::uint32_t, Suspended> suspended_;       // By route.
+    std::unordered_map<TopicPartition, std::uint64_t> closed_epochs_;
+    std::vector<TopicPartition> in_flight_;
+    std::uint32_t last_route_ = 0;
+    bool draining_ = false;
+    bool cut_ = false;  // The deadline of the end has passed.
+    bool ended_ = false;
+    Deadline end_ = Deadline::never();
+};
+
+}  // namespace sluice::postgres

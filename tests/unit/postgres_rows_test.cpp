@@ -1,0 +1,233 @@
+// Goal: rows are stored, cut into windows and folded by key without losing or reordering any.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "sinks/postgres/batch.hpp"
+#include "sinks/postgres/rows.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+Column int_column(std::string name, bool not_null = false) {
+    return {.name = std::move(name),
+            .type_name = "integer",
+            .type = Type::int4,
+            .modifier = -1,
+            .not_null = not_null,
+            .has_default = false,
+            .generated = false,
+            .json_text = false};
+}
+
+TablePlan plan() {
+    return {.name = "t",
+            .quoted = "t",
+            .mode = Mode::upsert,
+            .columns = {int_column("id", true), int_column("a"), int_column("b")},
+            .readings = std::vector<Reading>(3),
+            .key_size = 1};
+}
+
+Cell integer(std::int64_t value) {
+    return {.kind = CellKind::integer, .integer = value, .text = {}, .raw = {}, .uuid = {}};
+}
+const Cell absent{};
+const Cell null{.kind = CellKind::null, .text = {}, .raw = {}, .uuid = {}};
+
+const TopicPartition here{"topic", PartitionId{0}};
+
+Result<void> append(TableRows& rows, std::int64_t offset, RowOp op,
+                    const std::vector<Cell>& cells) {
+    Record record;
+    record.partition = &here;
+    record.offset = Offset{offset};
+    return append_row(plan(), record, {.target = 0, .op = op, .cells = cells}, rows);
+}
+
+std::vector<FoldedRow> fold(const TableRows& rows) {
+    const TablePlan table = plan();
+    Folder folder(table);
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+        folder.add(0, rows.row(i), rows.rows[i]);
+    }
+    return folder.take();
+}
+
+TEST(Rows, AMissingFieldForANotNullColumnRejectsTheRecordAndLeavesNothing) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(2), integer(3)}));
+    const std::string before = rows.bytes;
+    const auto refused = append(rows, 2, RowOp::put, {absent, integer(2), integer(3)});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().action, Action::reject);
+    EXPECT_NE(refused.error().where.find("topic[0]@2, column t.id"), std::string::npos);
+    EXPECT_EQ(rows.bytes, before);
+    EXPECT_EQ(rows.rows.size(), 1u);
+    EXPECT_FALSE(append(rows, 2, RowOp::put, {null, integer(2), integer(3)}));
+}
+
+TEST(Folder, LaterCellsWinAndAbsentOnesLeaveEarlierOnes) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), integer(20)}));
+    ASSERT_TRUE(append(rows, 2, RowOp::put, {integer(1), absent, integer(21)}));
+    ASSERT_TRUE(append(rows, 3, RowOp::put, {integer(1), null, absent}));
+    const auto folded = fold(rows);
+    ASSERT_EQ(folded.size(), 1u);
+    EXPECT_EQ(folded[0].op, FoldedOp::merge);
+    EXPECT_EQ(folded[0].cells[1].length, -1);
+    EXPECT_EQ(folded[0].cells[2].bytes.back(), 21);
+    EXPECT_EQ(folded[0].offset, Offset{3});
+}
+
+TEST(Folder, WhatFollowsADeleteStartsFromNothing) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), integer(20)}));
+    ASSERT_TRUE(append(rows, 2, RowOp::del, {integer(1), absent, absent}));
+    ASSERT_TRUE(append(rows, 3, RowOp::del, {integer(2), absent, absent}));
+    ASSERT_TRUE(append(rows, 4, RowOp::put, {integer(1), integer(11), absent}));
+    const auto folded = fold(rows);
+    ASSERT_EQ(folded.size(), 2u);
+    EXPECT_EQ(folded[0].op, FoldedOp::replace);
+    EXPECT_EQ(folded[0].cells[2].length, -2);
+    EXPECT_EQ(folded[1].op, FoldedOp::remove);
+}
+
+TEST(Folder, AgreesWithANaiveModel) {
+    const auto seed = std::random_device{}();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    using Columns = std::pair<std::optional<std::int64_t>, std::optional<std::int64_t>>;
+    for (int round = 0; round < 200; ++round) {
+        // The table before the batch, and what applying each record one by one leaves of it.
+        std::map<std::int64_t, Columns> before{{0, {100, 200}}, {1, {101, 201}}};
+        std::map<std::int64_t, Columns> expected = before;
+        TableRows rows;
+        for (std::int64_t offset = 0; offset < 12; ++offset) {
+            const auto key = static_cast<std::int64_t>(random() % 4);
+            if (random() % 4 == 0) {
+                ASSERT_TRUE(append(rows, offset, RowOp::del, {integer(key), absent, absent}));
+                expected.erase(key);
+                continue;
+            }
+            std::vector<Cell> cells{integer(key), absent, absent};
+            auto& row = expected[key];
+            if (random() % 2 == 0) {
+                cells[1] = integer(offset);
+                row.first = offset;
+            }
+            if (random() % 2 == 0) {
+                cells[2] = integer(offset + 50);
+                row.second = offset + 50;
+            }
+            ASSERT_TRUE(append(rows, offset, RowOp::put, cells));
+        }
+        auto table = before;
+        for (const auto& row : fold(rows)) {
+            const std::int64_t key = row.cells[0].bytes.back();
+            if (row.op != FoldedOp::merge) {
+                table.erase(key);
+            }
+            if (row.op == FoldedOp::remove) {
+                continue;
+            }
+            auto& columns = table[key];
+            if (row.cells[1].length != -2) {
+                columns.first = row.cells[1].bytes.back();
+            }
+            if (row.cells[2].length != -2) {
+                columns.second = row.cells[2].bytes.back();
+            }
+        }
+        ASSERT_EQ(table, expected);
+    }
+}
+
+// A piece of `partition` with a record at each of `offsets`.
+Piece piece(std::int32_t partition, std::int64_t from, std::int64_t to,
+            const std::vector<std::int64_t>& offsets) {
+    Piece out{.partition = {"topic", PartitionId{partition}},
+              .route = 0,
+              .epoch = 1,
+              .from = Offset{from},
+              .to = Offset{to},
+              .records = offsets.size(),
+              .tables = std::vector<TableRows>(1)};
+    for (const auto offset : offsets) {
+        EXPECT_TRUE(
+            append(out.tables[0], offset, RowOp::put, {integer(offset), integer(0), integer(0)}));
+    }
+    return out;
+}
+
+Batch sample_batch() {
+    Batch batch(0);
+    batch.add(piece(0, 10, 20, {10, 12, 19}));
+    batch.add(piece(1, 5, 9, {}));  // Records without rows: their offsets advance all the same.
+    batch.add(piece(0, 20, 22, {20, 21}));
+    return batch;
+}
+
+std::vector<std::int64_t> offsets_in(const Batch& batch, const std::vector<Slice>& slices) {
+    std::vector<std::int64_t> offsets;
+    for (const auto& slice : slices) {
+        const auto [first, last] = batch.rows(slice, 0);
+        for (std::size_t i = first; i < last; ++i) {
+            offsets.push_back(batch.pieces()[slice.piece].tables[0].rows[i].offset.value());
+        }
+    }
+    return offsets;
+}
+
+TEST(Batch, WindowsCoverEveryRecordOnceAndTheirRangesMeet) {
+    const Batch batch = sample_batch();
+    ASSERT_EQ(batch.records(), 6u);
+    for (std::size_t size = 1; size <= 6; ++size) {
+        std::vector<std::int64_t> seen;
+        std::map<PartitionId, Offset> next{{PartitionId{0}, Offset{10}},
+                                           {PartitionId{1}, Offset{5}}};
+        for (std::size_t first = 0; first < 6; first += size) {
+            const auto slices = batch.slices({first, std::min(size, 6 - first)});
+            const auto part = offsets_in(batch, slices);
+            seen.insert(seen.end(), part.begin(), part.end());
+            for (const auto& range : batch.ranges(slices)) {
+                EXPECT_EQ(range.from, next[range.partition.partition]);
+                next[range.partition.partition] = range.to;
+            }
+        }
+        EXPECT_EQ(seen, (std::vector<std::int64_t>{10, 12, 19, 20, 21}));
+        EXPECT_EQ(next[PartitionId{0}], Offset{22});
+        EXPECT_EQ(next[PartitionId{1}], Offset{9});
+    }
+}
+
+TEST(Batch, RecordNumbersAndOffsetsBelongTogether) {
+    const Batch batch = sample_batch();
+    EXPECT_EQ(batch.record_number(0, Offset{19}), 2u);
+    EXPECT_EQ(batch.record_number(2, Offset{21}), 5u);
+    EXPECT_EQ(batch.record_at(5), (std::pair<std::size_t, Offset>{2, Offset{21}}));
+}
+
+TEST(Batch, ARejectedRecordTakesItsPartitionFromThereOnWithIt) {
+    Batch batch = sample_batch();
+    batch.cut({"topic", PartitionId{0}}, Offset{12});
+    const auto slices = batch.slices({0, batch.records()});
+    EXPECT_EQ(offsets_in(batch, slices), std::vector<std::int64_t>{10});
+    const auto ranges = batch.ranges(slices);
+    ASSERT_EQ(ranges.size(), 2u);
+    EXPECT_EQ(ranges[0].to, Offset{12});
+    EXPECT_EQ(ranges[1].to, Offset{9});
+}
+
+TEST(Batch, WhatIsCommittedIsDropped) {
+    Batch batch = sample_batch();
+    batch.drop_before(2);
+    const auto slices = batch.slices({0, batch.records()});
+    EXPECT_EQ(offsets_in(batch, slices), (std::vector<std::int64_t>{19, 20, 21}));
+    EXPECT_EQ(batch.ranges(slices)[0].from, Offset{19});
+}
+
+}  // namespace
+}  // namespace sluice::postgres
