@@ -198,4 +198,32 @@ Result<bool> Database::accounted_for(const std::string& topic, const TableName& 
     return false;
 }
 
+// Declared in destination.hpp: what needs a database but no lane.
+
+ConnectOptions connect_options(const DestinationOptions& options) {
+    return {.hosts = options.hosts,
+            .local_dc = options.local_dc,
+            .consistency = options.consistency,
+            .username = options.username,
+            .password = options.password,
+            .application_name = "sluice:" + options.pipeline};
+}
+
+Result<std::size_t> forget_progress(const DestinationOptions& options,
+                                    std::span<const std::string> topics, Deadline deadline) {
+    SLUICE_ASSIGN(auto session, Session::connect(connect_options(options), deadline));
+    Progress progress(options.pipeline, options.keyspace);
+    SLUICE_ASSIGN(const bool keyspace, has_keyspace(session, options.keyspace, deadline));
+    std::size_t forgotten = 0;
+    if (keyspace) {
+        SLUICE_TRY(progress.open(session, deadline));
+        for (const auto& topic : topics) {
+            SLUICE_ASSIGN(const auto partitions, progress.forget(session, topic, deadline));
+            forgotten += partitions;
+        }
+    }
+    session.close(deadline);
+    return forgotten;
+}
+
 }  // namespace sluice::cassandra

@@ -121,10 +121,10 @@ public:
 
     void acquire(const AcquireRequest& request) override {
         check(request.next.has_value(), "the group's progress says where to start");
-        forget(std::array{request.partition});
+        abandon(std::array{request.partition});
         PartitionState& state = states_[request.partition];
         state = {.ready = true, .next = *request.next, .to = *request.next};
-        events_.emplace_back(Ready{request.partition, *request.next});
+        ready_.push_back({request.partition, *request.next});
     }
 
     void release(std::span<const TopicPartition> partitions, Deadline deadline) override {
@@ -136,7 +136,13 @@ public:
         forget(partitions);
     }
 
-    void abandon(std::span<const TopicPartition> partitions) override { forget(partitions); }
+    void abandon(std::span<const TopicPartition> partitions) override {
+        forget(partitions);
+        for (const auto& partition : partitions) {
+            flow_.discard_events(partition);
+            std::erase_if(ready_, [&](const Ready& ready) { return ready.partition == partition; });
+        }
+    }
 
     Result<void> add(std::uint32_t route, const Record& record, ClockMicros clock,
                      const Row& row) override {
@@ -198,7 +204,8 @@ public:
 
     std::vector<DestinationEvent> take_events() override {
         pump();
-        auto events = std::exchange(events_, {});
+        std::vector<DestinationEvent> events(ready_.begin(), ready_.end());
+        ready_.clear();
         for (auto& event : flow_.take_events()) {
             if (const auto* rejected = std::get_if<Rejected>(&event)) {
                 stop(rejected->partition);
@@ -225,7 +232,7 @@ public:
 
 private:
     [[nodiscard]] bool has_room() const { return flow_.bytes() < options_.room.value(); }
-    [[nodiscard]] bool has_events() const { return !events_.empty() || flow_.has_events(); }
+    [[nodiscard]] bool has_events() const { return !ready_.empty() || flow_.has_events(); }
 
     // Until something may have changed.
     void wait(Deadline deadline) {
@@ -350,42 +357,16 @@ private:
     std::vector<LoadPtr> open_;  // By route: what is not sealed yet.
     std::uint64_t chunks_ = 0;
     Flow flow_;
-    std::vector<DestinationEvent> events_;
+    std::vector<Ready> ready_;  // Not taken yet.
     std::shared_ptr<Mailbox> mailbox_;
 };
 
 }  // namespace
 
-ConnectOptions connect_options(const DestinationOptions& options) {
-    return {.hosts = options.hosts,
-            .local_dc = options.local_dc,
-            .consistency = options.consistency,
-            .username = options.username,
-            .password = options.password,
-            .application_name = "sluice:" + options.pipeline};
-}
-
 std::unique_ptr<Destination> make_destination(DestinationOptions options, std::vector<Route> routes,
                                               Logger log) {
     return std::make_unique<CassandraDestination>(std::move(options), std::move(routes),
                                                   std::move(log));
-}
-
-Result<std::size_t> forget_progress(const DestinationOptions& options,
-                                    std::span<const std::string> topics, Deadline deadline) {
-    SLUICE_ASSIGN(auto session, Session::connect(connect_options(options), deadline));
-    Progress progress(options.pipeline, options.keyspace);
-    SLUICE_ASSIGN(const bool keyspace, has_keyspace(session, options.keyspace, deadline));
-    std::size_t forgotten = 0;
-    if (keyspace) {
-        SLUICE_TRY(progress.open(session, deadline));
-        for (const auto& topic : topics) {
-            SLUICE_ASSIGN(const auto partitions, progress.forget(session, topic, deadline));
-            forgotten += partitions;
-        }
-    }
-    session.close(deadline);
-    return forgotten;
 }
 
 }  // namespace sluice::cassandra

@@ -226,6 +226,19 @@ void Flow::drop(const TopicPartition& partition) {
     end_idle_faults();
 }
 
+void Flow::discard_events(const TopicPartition& partition) {
+    std::erase_if(events_, [&](const DestinationEvent& event) {
+        if (const auto* durable = std::get_if<Durable>(&event)) {
+            return durable->range.partition == partition;
+        }
+        if (const auto* rejected = std::get_if<Rejected>(&event)) {
+            return rejected->partition == partition;
+        }
+        const auto* refused = std::get_if<Refused>(&event);
+        return refused != nullptr && refused->partition == partition;
+    });
+}
+
 // Takes out what has nothing left to send.
 void Flow::sweep() {
     const auto take_out = [this](std::deque<LoadPtr>& loads) {

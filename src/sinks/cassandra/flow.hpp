@@ -63,6 +63,8 @@ public:
 
     // Forgets what is not durable of the partition.
     void drop(const TopicPartition& partition);
+    // Forgets what was not taken of it: it belongs to an earlier acquisition.
+    void discard_events(const TopicPartition& partition);
 
     // When next() or stale() may have something without an outcome before.
     [[nodiscard]] std::optional<TimePoint> due() const;
