@@ -31,6 +31,7 @@ PRIVATE = {
     "sinks/postgres/libpq.hpp",
     "kafka/handles.hpp", "kafka/connection.hpp", "kafka/admin_impl.hpp", "kafka/assignment.hpp", "kafka/commits.hpp",
     "kafka/poll.hpp", "sinks/cassandra/bridge.hpp", "sinks/cassandra/chunk.hpp", "sinks/cassandra/flow.hpp",
+    "sinks/postgres/libpq.hpp",
 }
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')

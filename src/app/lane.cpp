@@ -59,6 +59,7 @@ void Lane::Worker::run() {
         {
             const std::lock_guard lock(lane_.mutex_);
             lane_.status_.phase = LanePhase::running;
+            lane_.status_.started = true;
         }
         stream();
     }

@@ -46,6 +46,7 @@ struct StoppedPartition {
 struct LaneStatus {
     std::string name;
     LanePhase phase = LanePhase::starting;
+    bool started = false;          // Has been running, whatever it is now.
     std::uint64_t records = 0;     // Delivered and mapped.
     std::uint64_t rows = 0;        // Durable.
     std::uint64_t lag = 0;         // Records behind the end, as far as known.

@@ -118,15 +118,7 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
                            .next = {}};
     if (destination_.progress_in_group()) {
         if (metadata && metadata->topic != partition.topic_id) {
-            stop_partition(
-                partition.id,
-                {.action = Action::stop,
-                 .op = "lane.assign",
-                 .where = partition.id.to_string(),
-                 .code = {},
-                 .detail = "the topic was deleted and made again since this pipeline "
-                           "read it: its offsets mean other records now",
-                 .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
+            stop_remade_topic(partition.id);
             return {};
         }
         SLUICE_ASSIGN(const auto start, decide_start(partition, committed));
@@ -146,6 +138,16 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
     return {};
 }
 
+void Lane::Worker::stop_remade_topic(const TopicPartition& id) {
+    stop_partition(id, {.action = Action::stop,
+                        .op = "lane.assign",
+                        .where = id.to_string(),
+                        .code = {},
+                        .detail = "the topic was deleted and made again since this pipeline read "
+                                  "it: its offsets mean other records now",
+                        .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
+}
+
 Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,
                                                                 const kafka::Committed& committed) {
     commit::Known known;
@@ -158,6 +160,11 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& p
     SLUICE_ASSIGN(const auto stored,
                   destination_.stored(partition.id.topic, Deadline::in(settle_wait)));
     const auto copy = std::ranges::find(stored, partition.id, &Position::partition);
+    // The broker forgets a deleted topic's commits, the database's copy stays.
+    if (copy != stored.end() && copy->topic_id != partition.topic_id) {
+        stop_remade_topic(partition.id);
+        return std::optional<commit::Start>{};
+    }
     if (copy != stored.end() && copy->clock) {
         known.stored = commit::Pair{copy->next, *copy->clock};
         return commit::start_known(known);

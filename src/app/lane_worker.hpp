@@ -39,6 +39,7 @@ private:
     void settle_assigned();
     Result<void> settle(std::span<const TopicPartition> partitions);
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
+    void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
                                                       const kafka::Committed& committed);
     Result<std::optional<commit::Start>> decide_new(LanePartition& partition);

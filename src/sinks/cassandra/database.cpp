@@ -48,6 +48,18 @@ Error changed_table(const TablePlan& plan) {
             .hint = "restart sluice to take the new table up, or undo the change"};
 }
 
+// A table made anew would lack what the progress says is written.
+Error lost_table(const std::string& pipeline) {
+    return {
+        .action = Action::stop,
+        .op = "cassandra.table",
+        .where = {},
+        .code = {},
+        .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
+                  std::string(events_table) + "' is gone",
+        .hint = "restore the table, or forget the progress with `sluice reset --lane cassandra`"};
+}
+
 bool feeds(const Route& route, const std::string& topic) {
     return std::ranges::find(route.topics, topic) != route.topics.end();
 }
@@ -59,6 +71,18 @@ Database::Database(const DestinationOptions& options, Session session)
       session_(std::move(session)),
       progress_(options.pipeline, options.keyspace) {}
 
+Result<bool> Database::has_progress(std::span<const Route> routes, Deadline deadline) {
+    for (const auto& route : routes) {
+        for (const auto& topic : route.topics) {
+            SLUICE_ASSIGN(const auto positions, progress_.stored(session_, topic, deadline));
+            if (!positions.empty()) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& options,
                                                  std::span<const Route> routes, const Logger& log,
                                                  Deadline deadline) {
@@ -66,8 +90,12 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     SLUICE_TRY(create_keyspace(session, options, log, deadline));
     std::unique_ptr<Database> database(new Database(options, std::move(session)));
     SLUICE_ASSIGN(database->id_, database->progress_.open(database->session_, deadline));
+    SLUICE_ASSIGN(const bool begun, database->has_progress(routes, deadline));
     SLUICE_ASSIGN(auto resolved,
-                  resolve(database->session_, database->place_, routes, true, deadline));
+                  resolve(database->session_, database->place_, routes, !begun, deadline));
+    if (!resolved.missing.empty()) {
+        return fail(lost_table(options.pipeline));
+    }
     for (const auto& definition : resolved.created) {
         log->info("created the table, which was missing: {}", definition);
     }

@@ -46,6 +46,8 @@ public:
     Result<void> check_afresh(std::span<const Position> positions, Deadline deadline);
 
 private:
+    // Of any topic.
+    Result<bool> has_progress(std::span<const Route> routes, Deadline deadline);
     Database(const DestinationOptions& options, Session session);
 
     Result<void> prepare(std::uint32_t route, Deadline deadline);

@@ -15,6 +15,12 @@ constexpr unsigned refusals_max = 3;
 
 bool is_dead(const LoadPtr& load) { return !load->chunk.has_live(); }
 
+// Cassandra's MutationExceededMaxSizeException: no table and no neighbour makes this row fit, so
+// that no neighbour needs to be waited for.
+bool is_too_large(const Error& error) {
+    return error.detail.find("oversized mutation") != std::string::npos;
+}
+
 }  // namespace
 
 Flow::Flow(std::size_t routes, std::size_t sending_max)
@@ -135,6 +141,8 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
         refuse(*partition, error);
     } else if (error.code == code_invalid && !load.alone) {
         verdict.isolate = true;
+    } else if (error.code == code_invalid && is_too_large(error)) {
+        verdict.rejections.push_back({partition, load.chunk.offset_of(row), error});
     } else if (error.code == code_invalid && load.refusals >= refusals_max &&
                passed_at_.size() > load.chunk.statement_of(row) &&
                passed_at_[load.chunk.statement_of(row)] > load.refused_at) {

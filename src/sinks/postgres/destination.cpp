@@ -71,7 +71,7 @@ public:
         if (!begun) {
             return fail(std::move(begun).error().error);
         }
-        auto resolved = resolve(*connection, routes_, !*begun, deadline);
+        auto resolved = resolve(*connection, routes_, options_.schema, !*begun, deadline);
         if (!resolved) {
             return fail(std::move(resolved).error().error);
         }

@@ -68,9 +68,9 @@ Outcome<void> inspect_offsets(Connection& connection, const OffsetsTable& offset
     return {};
 }
 
-Outcome<void> inspect_tables(Connection& connection, std::span<const Route> routes, Inspection& out,
-                             Deadline deadline) {
-    auto resolved = resolve(connection, routes, false, deadline);
+Outcome<void> inspect_tables(Connection& connection, const DestinationOptions& options,
+                             std::span<const Route> routes, Inspection& out, Deadline deadline) {
+    auto resolved = resolve(connection, routes, options.schema, false, deadline);
     if (!resolved) {
         return tl::unexpected(std::move(resolved).error());
     }
@@ -107,7 +107,7 @@ Result<Inspection> inspect(const DestinationOptions& options, std::span<const Ro
     if (auto done = inspect_offsets(*connection, offsets, options, out, deadline); !done) {
         return fail(std::move(done).error().error);
     }
-    if (auto done = inspect_tables(*connection, routes, out, deadline); !done) {
+    if (auto done = inspect_tables(*connection, options, routes, out, deadline); !done) {
         return fail(std::move(done).error().error);
     }
     return out;

@@ -2,6 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <array>
+
 namespace sluice::postgres {
 namespace {
 
@@ -17,8 +19,23 @@ std::string_view data_type(Format format, std::string_view json) {
     return "bytea";
 }
 
-Outcome<void> create_events(Connection& connection, const Route& route, Deadline deadline) {
-    const auto definition = events_definition(route.key_format, route.value_format);
+// The first schema of the search path but our own. A role that is called like our schema would
+// otherwise have its tables made there, by way of "$user".
+Outcome<std::string> schema_for_events(Connection& connection, const std::string& own_schema,
+                                       Deadline deadline) {
+    const std::array parameters{std::optional(own_schema)};
+    auto found = connection.query(
+        "SELECT s FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (s, n) "
+        "WHERE s <> $1 ORDER BY n LIMIT 1",
+        parameters, deadline);
+    if (!found) {
+        return tl::unexpected(std::move(found).error());
+    }
+    return found->size() == 0 ? std::string("public") : found->text(0, 0);
+}
+
+Outcome<void> create_events(Connection& connection, const std::string& definition,
+                            Deadline deadline) {
     auto created = connection.script(definition, deadline);
     // Of two processes that create the table at once one fails; the table is there all the same.
     constexpr std::string_view duplicate_table = "42P07";
@@ -44,16 +61,21 @@ Error missing_table(const std::string& name) {
 
 }  // namespace
 
-std::string events_definition(Format key, Format value) {
+std::string events_definition(const std::string& schema, Format key, Format value) {
     return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text NOT NULL, kafka_partition integer NOT "
+        "CREATE TABLE IF NOT EXISTS {}.{} (kafka_topic text NOT NULL, kafka_partition integer NOT "
         "NULL, kafka_offset bigint NOT NULL, key {}, timestamp timestamptz, data {})",
-        quote_identifier(events_table), data_type(key, "jsonb"), data_type(value, "jsonb"));
+        quote_identifier(schema), quote_identifier(events_table), data_type(key, "jsonb"),
+        data_type(value, "jsonb"));
 }
 
-Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes, bool create,
-                          Deadline deadline) {
+Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
+                          const std::string& own_schema, bool create, Deadline deadline) {
     Resolved out;
+    auto schema = schema_for_events(connection, own_schema, deadline);
+    if (!schema) {
+        return tl::unexpected(std::move(schema).error());
+    }
     for (std::size_t r = 0; r < routes.size(); ++r) {
         Route complete_route = routes[r];
         std::vector<TablePlan> plans;
@@ -62,22 +84,22 @@ Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
             const std::string name = target.table.empty() ? std::string(events_table)
                                                           : target.table;
             auto table = read_table(connection, name, deadline);
+            const auto definition = events_definition(*schema, routes[r].key_format,
+                                                      routes[r].value_format);
             if (table && !*table && target.table.empty() && create) {
-                auto created = create_events(connection, routes[r], deadline);
+                auto created = create_events(connection, definition, deadline);
                 if (!created) {
                     return tl::unexpected(std::move(created).error());
                 }
-                out.created.push_back(
-                    events_definition(routes[r].key_format, routes[r].value_format));
-                table = read_table(connection, name, deadline);
+                out.created.push_back(definition);
+                table = read_table(connection, *schema + "." + name, deadline);
             }
             if (!table) {
                 return tl::unexpected(std::move(table).error());
             }
             if (!*table) {
                 if (target.table.empty() && !create) {
-                    out.missing.push_back(
-                        events_definition(routes[r].key_format, routes[r].value_format));
+                    out.missing.push_back(definition);
                 } else {
                     out.problems.push_back({r, t, missing_table(name)});
                 }

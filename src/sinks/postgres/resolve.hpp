@@ -29,9 +29,10 @@ struct Resolved {
 };
 
 // Reads the tables. With `create`, zero-config tables that are missing are made first.
-Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes, bool create,
-                          Deadline deadline);
+// `own_schema` is where the offsets live: no place for a table of rows.
+Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
+                          const std::string& own_schema, bool create, Deadline deadline);
 // CREATE TABLE for the zero-config table of such a route.
-std::string events_definition(Format key, Format value);
+std::string events_definition(const std::string& schema, Format key, Format value);
 
 }  // namespace sluice::postgres

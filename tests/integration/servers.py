@@ -1,0 +1,243 @@
+"""The sandbox's three servers, as the tests use them: by clients that are not Sluice's own."""
+
+import itertools
+import os
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
+from cassandra.query import tuple_factory
+from confluent_kafka import (ConsumerGroupTopicPartitions, Producer, TopicCollection,
+                             TopicPartition)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def eventually(condition, timeout=30.0, what="the condition holds"):
+    """Polls until `condition()` is true, and returns what it returned."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(0.02)
+
+
+def sandbox(*arguments):
+    """Runs scripts/sandbox, which starts, stops, freezes and kills servers."""
+    subprocess.run([ROOT / "scripts/sandbox", *arguments], check=True, capture_output=True,
+                   timeout=120)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    kafka: str
+    postgres: str  # host:port
+    cassandra: str
+    postgres_log: Path
+
+    @staticmethod
+    def find():
+        values = dict(os.environ)
+        if "SLUICE_LOG_POSTGRES" not in values:
+            lines = subprocess.run([ROOT / "scripts/sandbox", "env"], check=True, text=True,
+                                   capture_output=True, timeout=60).stdout.splitlines()
+            pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
+            values.update((name, value.strip("'\"")) for name, value in pairs)
+        return Addresses(kafka=values["SLUICE_KAFKA"],
+                         postgres=values["SLUICE_POSTGRES"].split("@")[1].split("/")[0],
+                         cassandra=values["SLUICE_CASSANDRA"],
+                         postgres_log=Path(values["SLUICE_LOG_POSTGRES"]))
+
+    def postgres_url(self, database, user="sluice", password=None):
+        secret = "" if password is None else f":{password}"
+        return f"postgresql://{user}{secret}@{self.postgres}/{database}"
+
+
+class Database:
+    """A PostgreSQL database of one test's own."""
+
+    def __init__(self, addresses, name):
+        self.addresses = addresses
+        self.name = name
+        self.url = addresses.postgres_url(name)
+        self.roles = []
+
+    def connect(self, user="sluice", password="sluice"):
+        return psycopg.connect(self.addresses.postgres_url(self.name, user, password),
+                               autocommit=True, application_name="tests")
+
+    def execute(self, *statements):
+        with self.connect() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def rows(self, query):
+        with self.connect() as connection:
+            return connection.execute(query).fetchall()
+
+    def value(self, query):
+        return self.rows(query)[0][0]
+
+    def has(self, table):
+        return self.value(f"SELECT to_regclass('{table}') IS NOT NULL")
+
+    def create_role(self, name, *grants):
+        """A role with the password `secret`, which lacks what is not granted."""
+        self.roles.append(name)
+        self.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'",
+                     *(grant.format(role=name) for grant in grants))
+        return self.addresses.postgres_url(self.name, name)
+
+
+class Keyspace:
+    """A keyspace of one test's own, or shared by tests. Sluice makes it where the test does not."""
+
+    def __init__(self, addresses, session, name):
+        self.session = session
+        self.name = name
+        self.address = f"{addresses.cassandra}/{name}"
+
+    def create(self, *tables):
+        """Tables as 'CREATE TABLE {ks}.t (…)'."""
+        self.session.execute(f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
+                             "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}")
+        self.execute(*tables)
+
+    def execute(self, *statements):
+        for statement in statements:
+            self.session.execute(statement.replace("{ks}", self.name), timeout=30)
+
+    def rows(self, query):
+        return list(self.session.execute(query.replace("{ks}", self.name), timeout=60))
+
+    def value(self, query):
+        return self.rows(query)[0][0]
+
+    def has(self, table):
+        found = self.session.execute("SELECT table_name FROM system_schema.tables WHERE "
+                                     "keyspace_name = %s AND table_name = %s", (self.name, table))
+        return bool(list(found))
+
+
+def cassandra_session(addresses, user="cassandra", password="cassandra"):
+    host, port = addresses.cassandra.split(":")
+    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]),
+                               request_timeout=30, row_factory=tuple_factory)
+    cluster = Cluster([host], port=int(port), protocol_version=5,
+                      auth_provider=PlainTextAuthProvider(user, password),
+                      reconnection_policy=ConstantReconnectionPolicy(0.5, None),
+                      execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+                      connect_timeout=15, control_connection_timeout=15)
+    return cluster.connect()
+
+
+class Topic:
+    """A topic that a test fills. Partitions are chosen by the test, or by the key as Java does."""
+
+    def __init__(self, kafka, name):
+        self.kafka = kafka
+        self.name = name
+
+    def send(self, *values, partition=None, key=None, timestamp=None, headers=None):
+        """Texts, bytes or None, all alike but for the value."""
+        self.send_records([(key, value) for value in values], partition=partition,
+                          timestamp=timestamp, headers=headers)
+
+    def send_records(self, pairs, partition=None, timestamp=None, headers=None):
+        options = {name: value for name, value in
+                   (("partition", partition), ("timestamp", timestamp), ("headers", headers))
+                   if value is not None}
+        self.kafka.send(self.name, ((key, value, options) for key, value in pairs))
+
+
+class Kafka:
+    def __init__(self, addresses):
+        self.brokers = addresses.kafka
+        self.admin = AdminClient({"bootstrap.servers": self.brokers})
+        self.producer = self.new_producer()
+
+    def new_producer(self, **settings):
+        return Producer({"bootstrap.servers": self.brokers, "partitioner": "murmur2_random",
+                         "linger.ms": 5, "acks": "all", "queue.buffering.max.messages": 500_000,
+                         **{name.replace("_", "."): value for name, value in settings.items()}})
+
+    def send(self, topic, records):
+        problems = []
+
+        def delivered(error, _):
+            if error:
+                problems.append(str(error))
+
+        for key, value, options in records:
+            while True:
+                try:
+                    self.producer.produce(topic, key=key, value=value, on_delivery=delivered,
+                                          **options)
+                    break
+                except BufferError:
+                    self.producer.poll(0.1)
+        assert self.producer.flush(60) == 0, "the broker does not take the test's records"
+        assert not problems, problems[:3]
+
+    def create(self, name, partitions, **config):
+        settings = {key.replace("_", "."): str(value) for key, value in config.items()}
+        made = self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])
+        made[name].result(30)
+        self.wait_for(name, lambda topic: topic and len(topic.partitions) == partitions and
+                      all(p.leader >= 0 for p in topic.partitions.values()))
+
+    def delete(self, name):
+        self.admin.delete_topics([name], operation_timeout=30)[name].result(30)
+        self.wait_for(name, lambda topic: topic is None)
+
+    def wait_for(self, name, condition):
+        def look():
+            found = self.admin.list_topics(timeout=10).topics.get(name)
+            return condition(found if found and not found.error else None)
+        eventually(look, what=f"the broker knows topic {name} as it is now")
+
+    def ends(self, name):
+        """{partition: end offset}"""
+        partitions = self.admin.list_topics(name, timeout=10).topics[name].partitions
+        asked = self.admin.list_offsets({TopicPartition(name, p): OffsetSpec.latest()
+                                         for p in partitions})
+        return {at.partition: found.result(15).offset for at, found in asked.items()}
+
+    def committed(self, group, name):
+        """{partition: offset}"""
+        asked = self.admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)])[group].result(15)
+        return {at.partition: at.offset for at in asked.topic_partitions if at.topic == name}
+
+    def wait_for_members(self, group, sizes, timeout=30.0):
+        """Until the group's members own so many partitions each."""
+        def look():
+            found = self.admin.describe_consumer_groups([group])[group].result(15)
+            owned = [len(member.assignment.topic_partitions) for member in found.members]
+            return sorted(owned) == sorted(sizes) and found.state.name == "STABLE"
+        eventually(look, timeout, f"the members of {group} have {sizes} partitions")
+
+    def topic_id(self, name):
+        found = self.admin.describe_topics(TopicCollection([name]))[name].result(15).topic_id
+        high, low = found.get_most_significant_bits(), found.get_least_significant_bits()
+        return uuid.UUID(int=(high % (1 << 64)) << 64 | low % (1 << 64))
+
+
+class NameSource:
+    """Names that no other run of the tests has."""
+
+    def __init__(self):
+        self.run = f"it_{os.getpid()}_{int(time.time()) % 100_000}"
+        self.numbers = itertools.count(1)
+
+    def new(self):
+        return f"{self.run}_{next(self.numbers)}"

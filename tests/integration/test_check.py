@@ -1,0 +1,203 @@
+"""`sluice check` finds every problem at once, exits 3, and writes nothing.
+
+That it writes nothing, PostgreSQL's own log proves: it has every statement that modifies (log_statement=mod), with the
+application's name, the user and the database."""
+
+import re
+
+import pytest
+
+TARGET = "{{table: {table}, columns: {{{columns}}}}}"
+
+
+@pytest.fixture
+def check(sluice, addresses, database):
+    """Runs `check`, and looks into the server's log for anything that it wrote to the test's database."""
+    def run(*arguments, **environment):
+        seen = addresses.postgres_log.stat().st_size
+        done = sluice.run("check", *arguments, **environment)
+        database.execute("COMMENT ON DATABASE " + database.name + " IS 'the log has come so far'")
+        with open(addresses.postgres_log, "rb") as log:
+            log.seek(seen)
+            lines = log.read().decode(errors="replace").splitlines()
+        statements = [line for line in lines if f"db={database.name} " in line and "statement:" in line]
+        assert any("the log has come so far" in line for line in statements)
+        written = [line for line in statements if "app=tests" not in line]
+        assert written == []
+        assert not database.value("SELECT to_regnamespace('sluice') IS NOT NULL")
+        return done
+    return run
+
+
+def test_check_says_what_run_will_create(check, sluice, topic, database, own_keyspace):
+    done = check(*sluice.flags(topic, database, own_keyspace)).expect(0)
+    done.has("run will create the schema sluice").has("run will create: CREATE TABLE", "events")
+    done.has("run will create: CREATE KEYSPACE").has("everything that run needs is there")
+    assert not database.has("events")
+    assert not own_keyspace.session.cluster.metadata.keyspaces.get(own_keyspace.name)
+
+
+def test_what_check_found_good_runs(check, sluice, topic, database, keyspace):
+    topic.send("1")
+    check(*sluice.flags(topic, database, keyspace)).expect(0)
+    sluice.drain(topic, database, keyspace).expect(0)
+    assert database.value("SELECT count(*) FROM events") == 1
+
+
+def test_every_problem_is_said_at_once(check, sluice, topic, database, keyspace, table):
+    database.execute(f"CREATE TABLE {table} (id int, place point, must int NOT NULL)")
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY, tags list<text>)")
+    routes = f"""
+    postgres:
+      - table: missing
+      - table: {table}
+        columns:
+          id: value.id
+          plaice: value.p
+          place: value.place
+    cassandra:
+      - table: missing
+      - table: {table}
+        columns:
+          tags: value.tags
+          idd: value.id
+  - topic: {topic.name}_missing
+"""
+    file = sluice.config(topic, routes, database, keyspace)
+    done = check("-c", file).expect(3)
+
+    def place(text, nth=0):
+        found = [number for number, line in enumerate(file.read_text().splitlines(), 1) if text in line]
+        return f"{file}:{found[nth]}:"
+    done.has("postgres", "'missing' does not exist")
+    done.has(place("plaice"), "no column 'plaice'", "did you mean 'place'?")
+    done.has(place("place: value.place"), "type point", "not supported")
+    done.has("'must' is NOT NULL", "nothing fills it")
+    done.has("cassandra", "missing' does not exist")
+    done.has(place("tags"), "list<text>", "not supported")
+    done.has(place("idd"), "no column 'idd'", "did you mean 'id'?")
+    done.has("'id' belongs to the primary key")
+    done.has("kafka", f"{topic.name}_missing")
+    problems = len(done.lines("problem  "))
+    assert problems >= 9 and done.has(f"{problems} problems")
+
+
+def test_missing_topic(check, sluice, topic, database):
+    topic.name += "_missing"
+    check(*sluice.flags(topic, database)).expect(3).has("problem  kafka", topic.name)
+
+
+def as_role(sluice, database, topic, names, route, *grants, check):
+    role = names.new()
+    database.url = database.create_role(role, *grants)
+    return check("-c", sluice.config(topic, route, database), PGPASSWORD="secret")
+
+
+def test_missing_privileges_on_a_table(check, sluice, topic, database, names):
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    done = as_role(sluice, database, topic, names,
+                   "    postgres: {table: t, mode: upsert, key: id}",
+                   "GRANT SELECT, UPDATE ON t TO {role}", check=check)
+    done.expect(3).has("lacks INSERT, DELETE on table", "GRANT INSERT, DELETE ON")
+
+
+def test_missing_right_to_make_the_offsets_table(check, sluice, topic, database, names):
+    database.execute("CREATE TABLE t (id int)")
+    done = as_role(sluice, database, topic, names, "    postgres: {table: t}",
+                   "GRANT ALL ON t TO {role}", check=check)
+    done.expect(3).has("tables for offsets are missing", "CREATE SCHEMA IF NOT EXISTS")
+
+
+def test_missing_right_to_make_the_events_table(check, sluice, topic, database, names):
+    done = as_role(sluice, database, topic, names, "    postgres: true", check=check)
+    done.expect(3).has("'events' is missing", "CREATE TABLE IF NOT EXISTS")
+
+
+def test_missing_right_to_make_temporary_tables(check, sluice, topic, database, names):
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v text)",
+                     f"REVOKE TEMPORARY ON DATABASE {database.name} FROM PUBLIC")
+    done = as_role(sluice, database, topic, names,
+                   "    postgres: {table: t, mode: upsert, key: id}",
+                   "GRANT ALL ON t TO {role}", check=check)
+    done.expect(3).has("may not create temporary tables", "GRANT TEMPORARY")
+
+
+def test_missing_privilege_in_cassandra(check, sluice, topic, cassandra, keyspace, table, names):
+    role = names.new()
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY)")
+    cassandra.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
+    cassandra.execute(f"GRANT SELECT ON KEYSPACE {keyspace.name} TO {role}")
+    try:
+        file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace, username=role)
+        done = check("-c", file, CASSANDRA_PASSWORD="secret").expect(3)
+        done.has("problem  cassandra", "may not write to table", "GRANT MODIFY")
+    finally:
+        cassandra.execute(f"DROP ROLE {role}")
+
+
+def test_missing_table(check, sluice, topic, database):
+    file = sluice.config(topic, "    postgres: {table: public.nowhere}", database)
+    check("-c", file).expect(3).has(f"{file}:", "'public.nowhere' does not exist")
+
+
+def test_missing_column_names_the_nearest(check, sluice, topic, database):
+    database.execute("CREATE TABLE t (customer text)")
+    file = sluice.config(topic, "    postgres: {table: t, columns: {custmer: value.c}}", database)
+    check("-c", file).expect(3).has("no column 'custmer'", "did you mean 'customer'?")
+
+
+@pytest.mark.parametrize("type_", ["int[]", "interval", "inet", "point", "time"])
+def test_column_of_an_unsupported_type(check, sluice, topic, database, type_):
+    database.execute(f"CREATE TABLE t (id int, odd {type_})")
+    file = sluice.config(topic, "    postgres: {table: t}", database)
+    check("-c", file).expect(3).has("'odd' has the type", "not supported")
+
+
+def test_not_null_column_without_a_source(check, sluice, topic, database):
+    database.execute("CREATE TABLE t (id int, must text NOT NULL, fine text NOT NULL DEFAULT 'x')")
+    file = sluice.config(topic, "    postgres: {table: t, columns: {id: value.id}}", database)
+    done = check("-c", file).expect(3)
+    done.has("'must' is NOT NULL").lacks("'fine'")
+
+
+def test_counters_are_refused(check, sluice, topic, keyspace, table):
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY, n counter)")
+    file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace)
+    check("-c", file).expect(3).has("counter")
+
+
+def test_a_view_is_no_table(check, sluice, topic, database):
+    database.execute("CREATE VIEW v AS SELECT 1 AS id")
+    file = sluice.config(topic, "    postgres: {table: v}", database)
+    check("-c", file).expect(3).has("'v' is not a table")
+
+
+def test_unreachable_servers_are_all_named(check, sluice, topic, database, keyspace):
+    flags = sluice.flags(topic, database, keyspace)
+    flags = [re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:1", flag) for flag in flags]
+    done = check(*flags).expect(3)
+    for server in ("kafka", "postgres", "cassandra"):
+        done.has("problem  " + server)
+
+
+def test_wrong_passwords_are_both_named(check, sluice, topic, database, keyspace):
+    done = check(*sluice.flags(topic, database, keyspace), PGPASSWORD="wr0ng", CASSANDRA_PASSWORD="wr0ng")
+    done.expect(3).has("problem  postgres", "28P01").has("problem  cassandra")
+    done.lacks("wr0ng")
+
+
+def test_check_of_a_running_pipeline_finds_nothing(sluice, topic, database, keyspace):
+    topic.send("1")
+    sluice.drain(topic, database, keyspace).expect(0)
+    sluice.run("check", *sluice.flags(topic, database, keyspace)).expect(0)
+
+
+def test_privileges_on_existing_offsets_are_checked(sluice, topic, database, names):
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    role = names.new()
+    database.url = database.create_role(role, "GRANT USAGE ON SCHEMA sluice TO {role}",
+                                        "GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO {role}",
+                                        "GRANT ALL ON events TO {role}")
+    done = sluice.run("check", *sluice.flags(topic, database), PGPASSWORD="secret").expect(3)
+    done.has("lacks SELECT, INSERT or UPDATE on", "offsets")

@@ -1,0 +1,179 @@
+"""Ends of all kinds, in the middle: afterwards both databases hold each record once."""
+
+import json
+import subprocess
+import threading
+
+import pytest
+import verify
+from servers import eventually
+
+
+def fill(topic, count, start=0):
+    topic.send_records((f"k{i % 997}", json.dumps({"i": i, "pad": "x" * 80}))
+                       for i in range(start, start + count))
+
+
+def rows(database):
+    return database.value("SELECT count(*) FROM events") if database.has("events") else 0
+
+
+def runs_for(process, seconds):
+    """Leaves a process alone for so long, or until it ends."""
+    try:
+        process.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def test_sigterm_drains_and_the_next_run_continues(sluice, topic, database, keyspace):
+    fill(topic, 60_000)
+    first = sluice.start("run", *sluice.flags(topic, database, keyspace))
+    eventually(lambda: rows(database) > 0, what="rows arrive")
+    stopped = first.stop().expect(0)
+    assert "stopping" in stopped.err
+    fill(topic, 1000, start=60_000)
+    again = sluice.drain(topic, database, keyspace).expect(0)
+    again.has("postgres", "continues").has("cassandra", "continues")
+    verify.assert_equal(topic, database, keyspace)
+
+
+def test_sigint_ends_like_sigterm(sluice, topic, database):
+    fill(topic, 10)
+    process = sluice.start("run", *sluice.flags(topic, database))
+    eventually(lambda: rows(database) == 10, what="rows arrive")
+    process.signal(2)
+    process.wait().expect(0)
+
+
+def test_commits_to_the_group_reach_the_end_after_a_drain(sluice, topic, kafka, database, keyspace):
+    """Lag tools look there, and Cassandra's progress lives there."""
+    fill(topic, 500)
+    sluice.drain(topic, database, keyspace).expect(0)
+    ends = kafka.ends(topic.name)
+    assert kafka.committed(f"{topic.name}.postgres", topic.name) == ends
+    assert kafka.committed(f"{topic.name}.cassandra", topic.name) == ends
+
+
+def kill_in_the_middle(sluice, topic, database, keyspace, rng, rounds, seconds, *more):
+    for _ in range(rounds):
+        process = sluice.start("run", *sluice.flags(topic, database, keyspace), *more)
+        process.wait_for(r"postgres: topic .*(starts afresh|continues)")
+        delay = rng.uniform(0, seconds)
+        print(f"killed after {delay:.3f} s")
+        runs_for(process, delay)
+        process.kill()
+    # The killed processes' sessions have to end first.
+    sluice.drain(topic, database, keyspace, *more, timeout=120).expect(0)
+
+
+def test_kill_9_in_the_middle_doubles_and_loses_nothing(sluice, topic, database, keyspace, rng):
+    fill(topic, 30_000)
+    kill_in_the_middle(sluice, topic, database, keyspace, rng, 1, 0.3)
+    assert len(verify.assert_equal(topic, database, keyspace)) == 30_000
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_times_doubles_and_loses_nothing(sluice, make_topic, database, own_keyspace,
+                                                         rng):
+    topic = make_topic(4)
+    fill(topic, 200_000)
+    kill_in_the_middle(sluice, topic, database, own_keyspace, rng, 3, 9.5)
+    assert len(verify.assert_equal(topic, database, own_keyspace)) == 200_000
+
+
+@pytest.mark.slow
+def test_kill_9_with_a_pool_doubles_and_loses_nothing(sluice, make_topic, database, rng):
+    topic = make_topic(7)
+    fill(topic, 100_000)
+    kill_in_the_middle(sluice, topic, database, None, rng, 2, 0.7, "--pool", "3")
+    assert len(verify.assert_equal(topic, database)) == 100_000
+
+
+def test_pool_shares_out_the_partitions(sluice, make_topic, database):
+    topic = make_topic(7)
+    fill(topic, 20_000)
+    process = sluice.start("run", *sluice.flags(topic, database), "--pool", "3")
+    eventually(lambda: rows(database) == 20_000, what="all rows arrive")
+    used = database.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                          f"'sluice:{topic.name}'")
+    process.stop().expect(0)
+    assert used == 3
+    verify.assert_equal(topic, database)
+
+
+def test_two_processes_share_the_partitions(sluice, make_topic, kafka, database, keyspace):
+    topic = make_topic(4)
+    fill(topic, 2000)
+    flags = sluice.flags(topic, database, keyspace)
+    both = [sluice.start("run", *flags), sluice.start("run", *flags)]
+    for lane in ("postgres", "cassandra"):
+        kafka.wait_for_members(f"{topic.name}.{lane}", [2, 2])
+    fill(topic, 20_000, start=2000)
+    eventually(lambda: rows(database) == 22_000, what="all rows arrive")
+    both.pop().stop().expect(0)
+    fill(topic, 1000, start=22_000)
+    eventually(lambda: rows(database) == 23_000, what="the one that is left takes over")
+    both.pop().stop().expect(0)
+    sluice.drain(topic, database, keyspace).expect(0)
+    assert len(verify.assert_equal(topic, database, keyspace)) == 23_000
+
+
+def zombie(sluice, topic, kafka, database, keyspace):
+    """Freezes one of two processes in the middle of writing, and thaws it when the other owns everything."""
+    fill(topic, 1000)
+    flags = sluice.flags(topic, database, keyspace)
+    frozen, other = sluice.start("run", *flags), sluice.start("run", *flags)
+    lanes = [f"{topic.name}.postgres"] + ([f"{topic.name}.cassandra"] if keyspace else [])
+    for group in lanes:
+        kafka.wait_for_members(group, [2, 2])
+    filler = threading.Thread(target=fill, args=(topic, 60_000, 1000))
+    filler.start()
+    eventually(lambda: rows(database) > 5000, what="rows arrive")
+    frozen.freeze()
+    try:
+        filler.join(60)
+        for group in lanes:
+            kafka.wait_for_members(group, [4], timeout=40)
+        fill(topic, 2000, start=61_000)
+    finally:
+        frozen.thaw()
+    eventually(lambda: rows(database) >= 63_000, timeout=60, what="all rows arrive")
+    frozen.stop().expect(0)
+    other.stop().expect(0)
+    sluice.drain(topic, database, keyspace).expect(0)
+
+
+@pytest.mark.slow
+def test_a_process_frozen_past_its_session_doubles_nothing(sluice, make_topic, kafka, database):
+    topic = make_topic(4)
+    zombie(sluice, topic, kafka, database, None)
+    assert len(verify.assert_equal(topic, database)) == 63_000
+
+
+@pytest.mark.slow
+def test_a_process_frozen_past_its_session_harms_neither_database(sluice, make_topic, kafka, database,
+                                                                  own_keyspace):
+    topic = make_topic(4)
+    zombie(sluice, topic, kafka, database, own_keyspace)
+    assert len(verify.assert_equal(topic, database, own_keyspace)) == 63_000
+
+
+def test_second_signal_ends_at_once(sluice, topic, database):
+    """A drain that can't end, because the table is locked, is cut short."""
+    fill(topic, 10)
+    process = sluice.start("run", *sluice.flags(topic, database))
+    eventually(lambda: rows(database) == 10, what="rows arrive")
+    with database.connect() as blocker:
+        blocker.autocommit = False
+        blocker.execute("LOCK TABLE events")
+        fill(topic, 10, start=10)
+        eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"),
+                   what="the lane waits for the lock")
+        process.signal(15)
+        process.wait_for("stopping")
+        process.signal(15)
+        process.wait(5).expect(1)
+        blocker.rollback()
+    sluice.drain(topic, database, timeout=60).expect(0)
+    verify.assert_equal(topic, database)

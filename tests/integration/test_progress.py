@@ -1,0 +1,231 @@
+"""Where a run begins, what it remembers, and what makes it forget."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+import verify
+from confluent_kafka.admin import NewPartitions
+from servers import Database, eventually
+
+
+def numbers(database):
+    return sorted(row[0] for row in database.rows("SELECT data FROM events"))
+
+
+def test_start_latest_skips_what_is_there(sluice, topic, database, keyspace):
+    topic.send("1", "2", partition=0)
+    sluice.drain(topic, database, keyspace, "--start", "latest").expect(0)
+    topic.send("3", "4", partition=0)
+    sluice.drain(topic, database, keyspace, "--start", "latest").expect(0)
+    assert numbers(database) == [3, 4]
+    assert sorted(row[3] for row in verify.cassandra_events(keyspace, topic)) == ["3", "4"]
+
+
+def test_start_at_a_time_begins_with_the_first_record_at_or_after_it(sluice, topic, database, keyspace):
+    for day in range(1, 5):
+        topic.send(str(day), partition=0, timestamp=1_700_000_000_000 + day * 86_400_000)
+    flags = ("--start", "2023-11-16T22:13:20Z")
+    sluice.drain(topic, database, keyspace, *flags).expect(0)
+    assert numbers(database) == [2, 3, 4]
+    assert len(verify.cassandra_events(keyspace, topic)) == 3
+
+
+def test_start_error_refuses_a_first_start(sluice, topic, database, keyspace):
+    for places in ((database, None), (None, keyspace)):
+        done = sluice.drain(topic, *places, "--start", "error").expect(3)
+        done.has("no progress on topic", topic.name)
+
+
+def test_another_start_policy_against_progress_names_reset(sluice, topic, database, keyspace):
+    topic.send("1")
+    sluice.drain(topic, database, keyspace).expect(0)
+    for lane, places in (("postgres", (database, None)), ("cassandra", (None, keyspace))):
+        done = sluice.drain(topic, *places, "--start", "latest").expect(3)
+        done.has("start: latest", f"sluice reset --lane {lane}")
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_after_reset_everything_is_read_again(sluice, make_topic, database, own_keyspace, lane):
+    topic = make_topic(2)
+    topic.send("1", "2", "3")
+    places = (database, None) if lane == "postgres" else (None, own_keyspace)
+    flags = sluice.flags(topic, *places)
+    sluice.drain(topic, *places).expect(0)
+    done = sluice.run("reset", "--lane", lane, "--yes", *flags).expect(0)
+    done.has("forgotten")
+    again = sluice.drain(topic, *places).expect(0)
+    again.has("starts afresh")
+    if lane == "postgres":
+        assert numbers(database) == [1, 1, 2, 2, 3, 3]
+    else:
+        verify.assert_equal(topic, None, own_keyspace)
+
+
+def test_reset_of_one_lane_leaves_the_other(sluice, topic, database, keyspace):
+    topic.send("1", "2")
+    sluice.drain(topic, database, keyspace).expect(0)
+    flags = sluice.flags(topic, database, keyspace)
+    sluice.run("reset", "--lane", "postgres", "--yes", *flags).expect(0)
+    done = sluice.drain(topic, database, keyspace).expect(0)
+    done.has("postgres", "starts afresh").has("cassandra", "continues")
+
+
+def test_reset_without_a_terminal_needs_yes(sluice, topic, database):
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    done = sluice.run("reset", "--lane", "postgres", *sluice.flags(topic, database), stdin=b"yes\n")
+    done.expect(2).has("--yes")
+    sluice.drain(topic, database).expect(0).has("continues")
+
+
+@pytest.mark.parametrize("answer, code, then", [("yes", 0, "starts afresh"), ("no", 1, "continues")])
+def test_reset_asks_on_a_terminal(sluice, topic, database, answer, code, then):
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    ours, theirs = pty.openpty()
+    command = sluice.command(["reset", "--lane", "postgres", *sluice.flags(topic, database)])
+    with subprocess.Popen(command, env=sluice.environment, stdin=theirs, stdout=theirs,
+                          stderr=theirs) as process:
+        os.close(theirs)
+        asked = b""
+        while b"Type yes" not in asked:
+            asked += os.read(ours, 4096)
+        os.write(ours, answer.encode() + b"\n")
+        assert process.wait(30) == code
+    os.close(ours)
+    sluice.drain(topic, database).expect(0).has(then)
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_reset_is_refused_while_the_pipeline_runs(sluice, topic, database, keyspace, kafka, lane):
+    topic.send("1")
+    places = (database, None) if lane == "postgres" else (None, keyspace)
+    flags = sluice.flags(topic, *places)
+    running = sluice.start("run", *flags)
+    kafka.wait_for_members(f"{topic.name}.{lane}", [3])
+    eventually(lambda: kafka.committed(f"{topic.name}.{lane}", topic.name), what="a commit")
+    sluice.run("reset", "--lane", lane, "--yes", *flags).expect(3)
+    running.stop().expect(0)
+    sluice.drain(topic, *places).expect(0).has("continues")
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_a_topic_made_again_is_noticed_and_names_reset(sluice, make_topic, kafka, database, keyspace, lane):
+    """Also where the new topic is longer than the old one was."""
+    topic = make_topic(1)
+    topic.send("1", "2")
+    places = (database, None) if lane == "postgres" else (None, keyspace)
+    sluice.drain(topic, *places).expect(0)
+    kafka.delete(topic.name)
+    kafka.create(topic.name, 1)
+    topic.send("11", "12", "13", "14")
+    done = sluice.drain(topic, *places)
+    assert done.code in (1, 3), done.err
+    done.has("made again", f"sluice reset --lane {lane}")
+    if lane == "postgres":
+        assert numbers(database) == [1, 2]
+    else:
+        assert len(verify.cassandra_events(keyspace, topic)) == 2
+
+
+def transaction(kafka, topic, commit, *values):
+    producer = kafka.new_producer(transactional_id=f"{topic.name}-{commit}")
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic.name, value, partition=0)
+    producer.flush(30)
+    if commit:
+        producer.commit_transaction(30)
+    else:
+        producer.abort_transaction(30)
+
+
+@pytest.mark.parametrize("commit, expected", [(True, [1, 7]), (False, [1])])
+def test_a_topic_that_ends_in_a_transaction_marker_ends(sluice, make_topic, kafka, database, keyspace,
+                                                        commit, expected):
+    topic = make_topic(2)
+    topic.send("1", partition=0)
+    transaction(kafka, topic, commit, "7")
+    for _ in range(2):
+        sluice.drain(topic, database, keyspace, timeout=30).expect(0)
+        assert numbers(database) == expected
+        verify.assert_equal(topic, database, keyspace)
+
+
+def test_a_topic_of_nothing_but_an_aborted_transaction_ends(sluice, make_topic, kafka, database, keyspace):
+    topic = make_topic(1)
+    transaction(kafka, topic, False, *map(str, range(500)))
+    sluice.drain(topic, database, keyspace, timeout=30).expect(0)
+    assert numbers(database) == []
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_one_pipeline_name_into_two_databases_is_refused(sluice, make_topic, database, keyspace,
+                                                         own_keyspace, postgres, names, lane):
+    topic = make_topic(1)
+    topic.send("1")
+    if lane == "postgres":
+        other = Database(database.addresses, names.new())
+        postgres.execute(f"CREATE DATABASE {other.name}")
+        first, second = (database, None), (other, None)
+    else:
+        first, second = (None, keyspace), (None, own_keyspace)
+    try:
+        sluice.drain(topic, *first).expect(0)
+        done = sluice.drain(topic, *second).expect(3)
+        done.has("another", "pipeline", "--group")
+    finally:
+        if lane == "postgres":
+            postgres.execute(f"DROP DATABASE {other.name} WITH (FORCE)")
+
+
+def test_progress_with_its_table_gone_names_reset(sluice, topic, database):
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    database.execute("DROP TABLE events")
+    done = sluice.drain(topic, database).expect(3)
+    done.has("events", "sluice reset --lane postgres")
+
+
+def test_progress_with_its_table_gone_names_reset_in_cassandra(sluice, topic, own_keyspace):
+    topic.send("1")
+    sluice.drain(topic, None, own_keyspace).expect(0)
+    own_keyspace.execute("DROP TABLE {ks}.events")
+    done = sluice.drain(topic, None, own_keyspace).expect(3)
+    done.has("events", "sluice reset --lane cassandra")
+
+
+def test_rows_without_progress_stop_the_cassandra_lane(sluice, topic, keyspace, table):
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY)")
+    keyspace.execute(f"INSERT INTO {{ks}}.{table} (id) VALUES (1)")
+    topic.send('{"id": 2}')
+    file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace)
+    sluice.drain_file(file).expect(3).has(table, "has rows", "sluice reset --lane cassandra")
+
+
+def test_deleted_group_is_made_good_from_the_keyspace(sluice, topic, kafka, keyspace):
+    """The group expires after idle days; the pair then comes from sluice_progress."""
+    topic.send(*map(str, range(100)))
+    sluice.drain(topic, None, keyspace).expect(0)
+    group = f"{topic.name}.cassandra"
+    kafka.admin.delete_consumer_groups([group])[group].result(30)
+    topic.send("100")
+    sluice.drain(topic, None, keyspace).expect(0).has("continues")
+    verify.assert_equal(topic, None, keyspace)
+
+
+def test_new_partitions_are_read_from_their_beginning(sluice, make_topic, kafka, database, keyspace):
+    topic = make_topic(1)
+    topic.send("1", "2", partition=0)
+    sluice.drain(topic, database, keyspace, "--start", "earliest").expect(0)
+    kafka.admin.create_partitions([NewPartitions(topic.name, 3)])[topic.name].result(30)
+    kafka.wait_for(topic.name, lambda found: found and len(found.partitions) == 3)
+    kafka.producer = kafka.new_producer()  # The old one does not know the new partitions yet.
+    topic.send("3", partition=1)
+    topic.send("4", partition=2)
+    sluice.drain(topic, database, keyspace, "--start", "earliest").expect(0)
+    assert numbers(database) == [1, 2, 3, 4]
+    verify.assert_equal(topic, database, keyspace)
