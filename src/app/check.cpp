@@ -64,8 +64,9 @@ void check_kafka(const Config& config, Report& report) {
         const auto& topic = (*described)[i];
         if (topic.error) {
             Error error = *topic.error;
+            error.where = "topic '" + topic.name + "'";
             if (routes[i]->place.line > 0) {
-                error.where = routes[i]->place.to_string();
+                error.where = routes[i]->place.to_string() + ": " + error.where;
             }
             report.problem("kafka", error);
         } else {

@@ -77,7 +77,7 @@ def test_every_problem_is_said_at_once(check, sluice, topic, database, keyspace,
     done.has(place("tags"), "list<text>", "not supported")
     done.has(place("idd"), "no column 'idd'", "did you mean 'id'?")
     done.has("'id' belongs to the primary key")
-    done.has("kafka", f"{topic.name}_missing")
+    done.has("kafka", place(f"{topic.name}_missing"), "create the topic")
     problems = len(done.lines("problem  "))
     assert problems >= 9 and done.has(f"{problems} problems")
 

@@ -38,7 +38,7 @@ MISTAKES = {
     "missing file": ("shop\nkafka", "${file:/nowhere}\nkafka", "1:11", "/nowhere"),
     "upsert without key": ("      key: [id]\n", "", "9:7", "key"),
     "key that is no column": ("key: [id]", "key: [uid]", "11:13", "uid"),
-    "topic twice": ("routes:\n", "routes:\n  - topic: orders\n", "8:12", "orders"),
+    "topic twice": ("routes:\n", "routes:\n  - topic: orders\n", "8:5", "orders"),
     "anchor": ("pipeline: shop", "pipeline: &x shop", "1:11", "anchor"),
     "not YAML": ("[localhost:9092]", "[localhost:9092", "", ""),
     "refused property": ("  brokers", "  properties: {enable.auto.commit: true}\n  brokers", "3:16",

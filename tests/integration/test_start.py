@@ -143,19 +143,19 @@ def test_unreachable_kafka_ends_the_run_after_start_timeout(sluice, topic, datab
 def test_a_table_dropped_during_a_run_is_waited_for(sluice, topic, database):
     """The lane says so, and goes on when the table is back, without a row lost or twice."""
     database.execute("CREATE TABLE public.t (n int)")
-    file = sluice.config(topic, "    postgres: {table: t}", database)
+    file = sluice.config(topic, "    postgres: {table: public.t}", database)
     process = sluice.start("run", "-c", file)
     topic.send(*(f'{{"n": {n}}}' for n in range(100)))
-    eventually(lambda: database.value("SELECT count(*) FROM t") == 100, what="rows arrive")
+    eventually(lambda: database.value("SELECT count(*) FROM public.t") == 100, what="rows arrive")
     database.execute("DROP TABLE public.t")
     topic.send(*(f'{{"n": {n}}}' for n in range(100, 300)))
     process.wait_for(r"can't be written, tried again: .*42P01")
     assert process.running()
     database.execute("CREATE TABLE public.t (n int)")
     process.wait_for("can be written again")
-    eventually(lambda: database.value("SELECT count(*) FROM t") == 200, what="the rest arrives")
+    eventually(lambda: database.value("SELECT count(*) FROM public.t") == 200, what="the rest arrives")
     process.stop().expect(0)
-    assert sorted(database.rows("SELECT n FROM t")) == [(n,) for n in range(100, 300)]
+    assert sorted(database.rows("SELECT n FROM public.t")) == [(n,) for n in range(100, 300)]
 
 
 def test_a_fault_of_one_table_leaves_other_topics_going(sluice, make_topic, database):
