@@ -28,6 +28,8 @@ struct LaneOptions {
     kafka::ConsumerOptions consumer;
     StartPolicy start;
     bool until_end = false;
+    // How long one attempt to start may wait for the servers.
+    std::chrono::milliseconds attempt_wait{10'000};
 };
 
 enum class LanePhase : std::uint8_t {

@@ -7,8 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto attempt_wait = 10s;
-
 Error stop_error(std::string detail, std::string hint) {
     return {.action = Action::stop,
             .op = "lane.start",
@@ -62,7 +60,7 @@ bool Lane::Worker::start() {
 }
 
 Result<void> Lane::Worker::try_start() {
-    SLUICE_TRY(destination_.open(Deadline::in(attempt_wait)));
+    SLUICE_TRY(destination_.open(Deadline::in(lane_.options_.attempt_wait)));
     SLUICE_TRY(make_mappers());
     SLUICE_ASSIGN(auto consumer, kafka::Consumer::open(lane_.options_.consumer, log_));
     consumer_.emplace(std::move(consumer));
@@ -88,7 +86,7 @@ Result<void> Lane::Worker::describe_topics() {
                 {.name = name, .id = {}, .partitions = 0, .route = r, .start = {}, .ends = {}});
         }
     }
-    const auto deadline = Deadline::in(attempt_wait);
+    const auto deadline = Deadline::in(lane_.options_.attempt_wait);
     SLUICE_ASSIGN(const auto described, consumer_->admin().describe(names, deadline));
     for (std::size_t i = 0; i < described.size(); ++i) {
         if (described[i].error) {
@@ -136,7 +134,7 @@ Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
 // begins: before the first write, and in one go, so that a partition without progress is known
 // to be new later on.
 Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
-    const auto deadline = Deadline::in(attempt_wait);
+    const auto deadline = Deadline::in(lane_.options_.attempt_wait);
     const auto all = partitions_of(topic);
     SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
     SLUICE_ASSIGN(const auto committed, consumer_->committed(all, deadline));
@@ -194,7 +192,7 @@ Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& top
     const auto all = partitions_of(topic);
     SLUICE_ASSIGN(const auto offsets,
                   consumer_->admin().offsets(all, offset_spec(lane_.options_.start),
-                                             Deadline::in(attempt_wait)));
+                                             Deadline::in(lane_.options_.attempt_wait)));
     std::vector<Position> positions;
     for (std::size_t i = 0; i < all.size(); ++i) {
         positions.push_back({.partition = all[i],

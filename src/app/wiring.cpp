@@ -93,7 +93,9 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
                                      .instance = {},
                                      .headers = reads_headers(routes)},
                         .start = config.kafka.start,
-                        .until_end = until_end};
+                        .until_end = until_end,
+                        .attempt_wait = std::chrono::milliseconds{
+                            std::min<std::int64_t>(10'000, config.start_timeout_ms)}};
     auto log = make_logger(name);
     auto destination =
         name == postgres_lane
