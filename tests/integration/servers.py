@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from cassandra import OperationTimedOut
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import tuple_factory
 from confluent_kafka import (ConsumerGroupTopicPartitions, Producer, TopicCollection,
@@ -117,7 +118,13 @@ class Keyspace:
             self.session.execute(statement.replace("{ks}", self.name), timeout=30)
 
     def rows(self, query):
-        return list(self.session.execute(query.replace("{ks}", self.name), timeout=60))
+        """Waits for a server that was just started or thawed."""
+        def ask():
+            try:
+                return [list(self.session.execute(query.replace("{ks}", self.name), timeout=60))]
+            except (NoHostAvailable, OperationTimedOut):
+                return None
+        return eventually(ask, 30, "Cassandra answers")[0]
 
     def value(self, query):
         return self.rows(query)[0][0]

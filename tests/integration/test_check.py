@@ -130,7 +130,7 @@ def test_missing_privilege_in_cassandra(check, sluice, topic, cassandra, keyspac
     try:
         file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace, username=role)
         done = check("-c", file, CASSANDRA_PASSWORD="secret").expect(3)
-        done.has("problem  cassandra", "may not write to table", "GRANT MODIFY")
+        done.has("problem  cassandra", "lacks MODIFY on table", "GRANT MODIFY")
     finally:
         cassandra.execute(f"DROP ROLE {role}")
 

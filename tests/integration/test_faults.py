@@ -110,8 +110,9 @@ def test_postgres_frozen_in_the_middle_loses_and_doubles_nothing(sluice, topic, 
 def test_cassandra_killed_in_the_middle_loses_nothing(sluice, topic, database, own_keyspace):
     fill(topic, 150_000)
     process = sluice.start("run", *sluice.flags(topic, database, own_keyspace))
-    eventually(lambda: own_keyspace.has("events") and own_keyspace.rows(
-        "SELECT kafka_offset FROM {ks}.events LIMIT 1"), what="rows arrive")
+    process.wait_for("cassandra: topic .* starts afresh")  # The table is there.
+    eventually(lambda: own_keyspace.rows("SELECT kafka_offset FROM {ks}.events LIMIT 1"),
+               what="rows arrive")
     with stopped("cassandra", "kill"):
         assert process.running()
     eventually(lambda: in_cassandra(own_keyspace, topic) == 150_000, timeout=120, what="the rest arrives")
