@@ -63,7 +63,10 @@ steps_progress() {
   while true; do
     if IFS= read -r -t 5 line; then
       printf '%s\n' "$part$line"
-      [[ $part$line =~ ^\[([0-9]+)/([0-9]+)\] ]] && done_of="${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+      if [[ $part$line =~ ^\[([0-9]+)/([0-9]+)\]\ (.*) ]]; then
+        done_of="${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+        [[ ${BASH_REMATCH[3]} != *cargo* ]] || done_of+=', librdkafka and the Cassandra driver'
+      fi
       part=
     elif [[ $? -gt 128 ]]; then
       part+=$line
@@ -72,14 +75,14 @@ steps_progress() {
       break
     fi >>"$(steps_log)"
     if [[ -t 1 ]]; then
-      printf '\r    %-20s %-37s\r' "${done_of:-prepares}" "$(steps_seconds "$STEP_BEGUN")"
+      printf '\r    %-64s\r' "${done_of:-prepares}, $(steps_seconds "$STEP_BEGUN")"
     elif ((SECONDS - last >= 30)); then
       last=$SECONDS told=yes
       printf '\n    %s, %s' "${done_of:-prepares}" "$(steps_seconds "$STEP_BEGUN")"
     fi
   done
   if [[ -t 1 ]]; then
-    printf '\r%2d  %-58s' "$STEP_NUMBER" "$1"
+    printf '\r%68s\r%2d  %-58s' '' "$STEP_NUMBER" "$1"
   elif [[ $told ]]; then
     printf '\n    %-58s' ''
   fi

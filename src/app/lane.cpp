@@ -19,6 +19,8 @@ constexpr auto publish_every = 100ms;
 constexpr auto end_check_every = 20ms;
 constexpr auto committed_check_every = 500ms;
 constexpr auto leave_wait = 3s;
+// Where nobody has said how long the end may take: after --until-end, or a fatal error.
+constexpr auto own_end_wait = 25s;
 
 }  // namespace
 
@@ -205,11 +207,13 @@ bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, std::int32_t partiti
 
 // Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
 void Lane::Worker::finish() {
-    Deadline drain = Deadline::in(25s);
+    Deadline drain = Deadline::in(own_end_wait);
     {
         const std::lock_guard lock(lane_.mutex_);
         lane_.status_.phase = LanePhase::draining;
-        drain = drain.sooner(lane_.drain_);
+        if (lane_.stopping_) {
+            drain = lane_.drain_;
+        }
     }
     if (consumer_) {
         std::vector<TopicPartition> ours;

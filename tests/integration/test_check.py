@@ -172,6 +172,7 @@ def test_a_view_is_no_table(check, sluice, topic, database):
     check("-c", file).expect(3).has("'v' is not a table")
 
 
+@pytest.mark.slow
 def test_unreachable_servers_are_all_named(check, sluice, topic, database, keyspace):
     flags = sluice.flags(topic, database, keyspace)
     flags = [re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:1", flag) for flag in flags]

@@ -159,6 +159,7 @@ def test_a_process_frozen_past_its_session_harms_neither_database(sluice, make_t
     assert len(verify.assert_equal(topic, database, own_keyspace)) == 63_000
 
 
+@pytest.mark.slow
 def test_second_signal_ends_at_once(sluice, topic, database):
     """A drain that can't end, because the table is locked, is cut short."""
     fill(topic, 10)

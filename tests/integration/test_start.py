@@ -103,8 +103,16 @@ def test_one_unreachable_database_leaves_the_other_lane_running(sluice, topic, d
     process = sluice.start("run", *sluice.flags(topic, nowhere, keyspace))
     eventually(lambda: len(verify.cassandra_events(keyspace, topic)) == 3,
                what="Cassandra's lane writes")
-    process.wait_for("postgres: can't start, tries again", timeout=30, times=2)
+    process.wait_for("postgres: can't start, tries again")
     assert process.running()
+    process.stop().expect(0)
+
+
+@pytest.mark.slow
+def test_a_lane_that_cannot_start_says_so_every_ten_seconds(sluice, topic, database, keyspace):
+    nowhere, _ = unreachable(database, keyspace)
+    process = sluice.start("run", *sluice.flags(topic, nowhere, keyspace))
+    process.wait_for("postgres: can't start, tries again", timeout=30, times=2)
     process.stop().expect(0)
 
 
