@@ -4,7 +4,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <thread>
 
 #include "app/display.hpp"
 #include "app/line_reader.hpp"

@@ -20,6 +20,9 @@ using namespace std::chrono_literals;
 constexpr int exit_ok = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_environment = 3;
+// What a lane may need beyond its drain: to leave the group, to free its clients, to end an
+// attempt to start that was under way.
+constexpr auto end_slack = 30s;
 
 // The signals that end us, as something to wait for. Made before the first thread, which
 // inherits the blocked mask.
@@ -116,6 +119,12 @@ private:
                     now, [](const auto& lane) { return lane.phase == LanePhase::ended; })) {
                 return early;
             }
+            if (stopping_ && overdue_.passed()) {
+                // A client library that does not let go must not keep the process: what is not
+                // committed by now is done again, as after a crash.
+                log_->error("a lane has not ended in time; exits without it");
+                _exit(early.value_or(exit_failed));
+            }
             display_.show(now);
             if (!stopping_ && start_failed(now, start_deadline)) {
                 early = exit_environment;
@@ -161,6 +170,7 @@ private:
 
     void stop_all(std::chrono::milliseconds drain) {
         stopping_ = true;
+        overdue_ = Deadline::in(drain + end_slack);
         for (const auto& lane : lanes_) {
             lane->stop(Deadline::in(drain));
         }
@@ -191,6 +201,7 @@ private:
     Logger log_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     bool stopping_ = false;
+    Deadline overdue_ = Deadline::never();
     bool any_started_ = false;
     bool all_started_ = false;
     Deadline next_tell_ = Deadline::in(1s);
