@@ -83,6 +83,9 @@ Display::~Display() {
 double Display::rate(const LaneStatus& lane, std::chrono::milliseconds window) {
     auto& samples = samples_[lane.name];
     const auto now = Clock::now();
+    if (samples.empty()) {
+        samples.push_back({started_, 0});
+    }
     samples.push_back({now, lane.rows});
     while (samples.size() > 2 && samples[1].at <= now - window) {
         samples.erase(samples.begin());
