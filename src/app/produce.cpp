@@ -40,7 +40,7 @@ public:
         }
         report();
         if (!done) {
-            return 3;
+            return done.error().op == LineReader::op ? 2 : 3;
         }
         return failed_ > 0 || acknowledged_ < sent_ ? 1 : 0;
     }
@@ -55,9 +55,24 @@ private:
                                                 delivered(line, error);
                                             }));
         started_ = Clock::now();
+        const Result<void> sent = send_lines(reader, producer);
+        // Also after an error: what was sent is seen through.
+        if (!producer.flush(Deadline::in(delivery_wait))) {
+            log_->error("not every event was acknowledged within {} s",
+                        std::chrono::seconds{delivery_wait}.count());
+        }
+        return sent;
+    }
+
+    Result<void> send_lines(LineReader& reader, kafka::Producer& producer) {
+        const auto go_on = [&] {
+            producer.serve(0ms);
+            show_progress(reader);
+            return interrupted == 0;
+        };
         std::uint64_t number = 0;
         while (interrupted == 0) {
-            SLUICE_ASSIGN(const auto line, reader.next());
+            SLUICE_ASSIGN(const auto line, reader.next(go_on));
             if (!line) {
                 break;
             }
@@ -68,13 +83,8 @@ private:
             }
             SLUICE_TRY(send(producer, *line, number));
             if (number % 256 == 0) {
-                producer.serve(0ms);
-                show_progress(reader);
+                (void)go_on();
             }
-        }
-        if (!producer.flush(Deadline::in(delivery_wait))) {
-            log_->error("not every event was acknowledged within {} s",
-                        std::chrono::seconds{delivery_wait}.count());
         }
         return {};
     }

@@ -5,8 +5,9 @@
 
 namespace sluice {
 
-// Returns the exit code: 0 all acknowledged, 1 some line failed, 3 no broker or no topic. SIGINT
-// and SIGTERM end the reading; what was sent is still seen through, and counted.
+// Returns the exit code: 0 all acknowledged, 1 some line failed, 2 the input can't be read, 3 no
+// broker or no topic. SIGINT and SIGTERM end the reading; what was sent is still seen through, and
+// counted.
 int produce(const ProduceOptions& options);
 
 }  // namespace sluice

@@ -1,11 +1,13 @@
 """`sluice produce`: one event a line, keys placed as Java does, and a count that the brokers acknowledged."""
 
 import os
+import signal
+import subprocess
 import time
 
 import pytest
 import verify
-from servers import Topic
+from servers import Topic, eventually
 
 # Java's Utils.murmur2, in its own tests (UtilsTest.testMurmur2).
 MURMUR2 = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536,
@@ -129,8 +131,7 @@ def test_a_file_is_read(sluice, target):
 
 def test_a_missing_file_is_named_and_nothing_is_created(sluice, target, kafka):
     done = produce(sluice, target, "", "--file", "/nowhere/x")
-    assert done.code != 0
-    done.has("/nowhere/x")
+    done.expect(2).has("/nowhere/x")
     assert target.name not in kafka.admin.list_topics(timeout=10).topics
 
 
@@ -150,6 +151,24 @@ def test_no_broker_ends_with_3_after_its_deadline(sluice):
 
 
 @pytest.mark.slow
+def test_a_signal_sends_no_half_line_and_sees_the_rest_through(sluice, target, kafka):
+    """The writer of a pipe may be in the middle of a line."""
+    command = sluice.command(["produce", "--brokers", sluice.addresses.kafka, "--topic", target.name,
+                              "--value", "string"])
+    with subprocess.Popen(command, env=sluice.environment, stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        process.stdin.write(b"one\ntwo\nthr")
+        process.stdin.flush()
+        # Both are sent while the pipe is still open.
+        eventually(lambda: target.name in kafka.admin.list_topics(timeout=10).topics
+                   and len(values(target)) == 2, what="two events")
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read().decode()
+        assert process.wait(30) == 0, said
+    assert "2 events acknowledged" in said
+    assert values(target) == [b"one", b"two"]
+
+
 def test_many_events_are_all_acknowledged_and_there(sluice, target):
     produce(sluice, target, "".join(f'{{"n": {n}}}\n' for n in range(300_000))).expect(0).has(
         "300,000 events acknowledged")
