@@ -136,13 +136,13 @@ void Display::finish(std::span<const LaneStatus> lanes) {
 }
 
 void Display::before_line() {
-    const std::lock_guard lock(mutex_);
+    mutex_.lock();
     erase();
 }
 
 void Display::after_line() {
-    const std::lock_guard lock(mutex_);
     draw();
+    mutex_.unlock();
 }
 
 void Display::erase() {

@@ -28,7 +28,7 @@ public:
 
     // Call it about ten times a second; it shows what is due.
     void show(std::span<const LaneStatus> lanes);
-    // Leaves the last lines standing, and sums up.
+    // Takes the live lines away, and sums up.
     void finish(std::span<const LaneStatus> lanes);
 
 private:
@@ -49,8 +49,8 @@ private:
     Clock::time_point started_ = Clock::now();
     Clock::time_point next_summary_;
     std::map<std::string, std::vector<Sample>> samples_;
-    // Drawn by the main thread, taken away and put back by whoever logs: the log's sink calls
-    // both under its own lock, and show() takes that way too.
+    // Drawn by the main thread; taken away and put back by whoever logs, who holds the mutex from
+    // before_line() to after_line().
     std::mutex mutex_;
     std::vector<std::string> lines_;
     std::size_t drawn_ = 0;

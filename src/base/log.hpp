@@ -15,12 +15,13 @@ using Logger = std::shared_ptr<spdlog::logger>;
 
 enum class LogFormat { text, json };
 
-// Sets the process's sink once, before any thread starts. `level` is one of log_levels().
+// Sets the process's sink once, before any thread starts. `level` is debug, info, warn, error or
+// off.
 Result<void> start_logging(std::string_view level, LogFormat format);
 // A logger that names its part of the program ("postgres", "kafka"); safe to use from any thread.
 Logger make_logger(std::string_view name);
 
-// A function that runs around every line written, so that a live display can step aside.
+// Runs around every line written, on the thread that logs, so that a live display can step aside.
 // Owned by the caller, who takes it back (nullptr) before it dies.
 class LogInterlude {
 public:
