@@ -10,6 +10,7 @@
 #include "app/config_sections.hpp"
 #include "app/interpolate.hpp"
 #include "app/yaml_tree.hpp"
+#include "kafka/client.hpp"
 
 namespace sluice {
 namespace {
@@ -145,7 +146,7 @@ private:
         }
         const std::string name = value.substr(0, equals);
         const std::string text = value.substr(equals + 1);
-        if (is_secret_property(name)) {
+        if (kafka::secret_property(name)) {
             warn_unless_reference("-X " + name, text);
         }
         YamlNode& properties = member(parent_of(property_flag.setting), "properties",

@@ -1,12 +1,16 @@
 #include "app/config.hpp"
 
+#include <fmt/chrono.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
 #include "app/yaml_reader.hpp"
+#include "kafka/client.hpp"
 #include "model/convert.hpp"
 
 namespace sluice {
@@ -17,6 +21,12 @@ constexpr std::size_t pipeline_bytes_max = 200;
 constexpr std::int64_t second_ms = 1000;
 
 bool from_flags(const Place& place) { return place.line == 0; }
+
+std::string spell_time(std::int64_t ms) {
+    const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds{ms}};
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    return seconds == time ? fmt::format("{:%FT%T}Z", seconds) : fmt::format("{:%FT%T}Z", time);
+}
 
 std::optional<StartPolicy> read_start(const YamlReader& reader) {
     constexpr std::array<std::string_view, 3> words{"earliest", "latest", "error"};
@@ -44,6 +54,8 @@ std::optional<StartPolicy> read_start(const YamlReader& reader) {
     }
     start.kind = StartPolicy::Kind::time;
     start.time_ms = *time_us / 1000;
+    // One spelling for one instant, without a space: it is kept in the group's commits.
+    start.spelling = spell_time(start.time_ms);
     return start;
 }
 
@@ -60,7 +72,7 @@ void read_property(const YamlMap::Entry& entry, const ConfigChecks& checks, Kafk
     if (auto known = checks.check_property(entry.name, value->value); !known) {
         Error error = std::move(known).error();
         // librdkafka's text may quote the value.
-        if (value->references || is_secret_property(entry.name)) {
+        if (value->references || kafka::secret_property(entry.name)) {
             error.detail = "librdkafka refuses the name or the value";
             error.hint.clear();
         }
@@ -248,13 +260,6 @@ void report_missing(const YamlReader& section, std::string_view name, std::strin
     section.problem("'" + path + "' is missing",
                     from_flags(section.place()) ? "give " + std::string(flag)
                                                 : "for example `" + std::string(example) + "`");
-}
-
-bool is_secret_property(std::string_view name) {
-    constexpr std::array<std::string_view, 5> marks{"password", "secret", ".pem", "jaas",
-                                                    "oauthbearer.config"};
-    return std::ranges::any_of(
-        marks, [&](std::string_view mark) { return name.find(mark) != std::string_view::npos; });
 }
 
 KafkaConfig read_kafka(const YamlMap& map, const ConfigChecks& checks) {

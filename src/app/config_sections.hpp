@@ -41,7 +41,4 @@ inline constexpr std::size_t postgres_name_bytes_max = 63;
 inline constexpr std::size_t cassandra_name_bytes_max = 48;
 std::optional<std::string> refused_cassandra_name(std::string_view name);
 
-// Whether a librdkafka property holds a secret.
-bool is_secret_property(std::string_view name);
-
 }  // namespace sluice

@@ -72,7 +72,9 @@ void Lane::Worker::stream() {
     while (!lane_.stopping_ && !fatal_) {
         serve();
         handle_events();
+        watch_topics();
         settle_assigned();
+        fetch_again();
         commit_progress(false);
         if (next_publish_.passed()) {
             publish();
@@ -92,7 +94,6 @@ void Lane::Worker::stream() {
 void Lane::Worker::serve() {
     auto served = consumer_->serve();
     if (served) {
-        kafka_trouble_.reset();
         return;
     }
     if (served.error().action == Action::stop) {
@@ -107,6 +108,9 @@ void Lane::Worker::serve() {
 }
 
 void Lane::Worker::deliver(const kafka::Poll& poll) {
+    if (!poll.records().empty() || !poll.ends().empty()) {
+        kafka_trouble_.reset();
+    }
     for (const auto& record : poll.records()) {
         if (record.partition != last_id_) {
             last_id_ = record.partition;
@@ -125,11 +129,26 @@ void Lane::Worker::deliver(const kafka::Poll& poll) {
         LanePartition* partition = find(end.partition);
         if (partition != nullptr && partition->phase == PartitionPhase::fetching) {
             partition->at_end = true;
+            partition->fault.reset();
+            partition->prefix->passed(end.end);
         }
     }
     for (const auto& fault : poll.faults()) {
-        stop_partition(fault.partition, fault.error);
+        handle(fault);
     }
+}
+
+void Lane::Worker::handle(const kafka::PartitionFault& fault) {
+    if (fault.error.action != Action::stop) {
+        fetch_later(fault);
+        return;
+    }
+    Error error = fault.error;
+    if (error.code == "_AUTO_OFFSET_RESET") {
+        error.hint += "; to begin again by the start policy: `sluice reset --lane " +
+                      lane_.options_.name + "`";
+    }
+    stop_partition(fault.partition, error);
 }
 
 void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
@@ -169,10 +188,11 @@ bool Lane::Worker::reached_end() {
     for (const auto& topic : topics_) {
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
             const Offset end = topic.ends[static_cast<std::size_t>(p)];
-            const LanePartition* ours = find({topic.name, PartitionId{p}});
+            const TopicPartition id{topic.name, PartitionId{p}};
+            const LanePartition* ours = find(id);
             if (ours == nullptr || ours->phase == PartitionPhase::assigned ||
                 ours->phase == PartitionPhase::acquiring) {
-                if (!elsewhere_at_end(topic, p)) {
+                if (!elsewhere_at_end(id, end)) {
                     return false;
                 }
                 continue;
@@ -185,12 +205,14 @@ bool Lane::Worker::reached_end() {
     return !destination_.busy();
 }
 
-bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, std::int32_t partition) {
+bool Lane::Worker::elsewhere_at_end(const TopicPartition& id, Offset end) {
     if (next_committed_check_.passed()) {
         next_committed_check_ = Deadline::in(committed_check_every);
         std::vector<TopicPartition> all;
-        for (std::int32_t p = 0; p < topic.partitions; ++p) {
-            all.push_back({topic.name, PartitionId{p}});
+        for (const auto& topic : topics_) {
+            for (std::int32_t p = 0; p < topic.partitions; ++p) {
+                all.push_back({topic.name, PartitionId{p}});
+            }
         }
         if (const auto committed = consumer_->committed(all, Deadline::in(1s))) {
             for (const auto& entry : *committed) {
@@ -200,9 +222,8 @@ bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, std::int32_t partiti
             }
         }
     }
-    const auto known = ended_elsewhere_.find({topic.name, PartitionId{partition}});
-    return known != ended_elsewhere_.end() &&
-           known->second >= topic.ends[static_cast<std::size_t>(partition)];
+    const auto known = ended_elsewhere_.find(id);
+    return known != ended_elsewhere_.end() && known->second >= end;
 }
 
 // Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
@@ -223,7 +244,8 @@ void Lane::Worker::finish() {
         destination_.release(ours, drain);
         handle_events();
         commit_progress(true);
-        consumer_->close(Deadline::in(leave_wait));
+        ending_ = true;
+        consumer_->close(leave_wait);
         consumer_.reset();
     }
     destination_.close(drain);
@@ -253,10 +275,24 @@ void Lane::Worker::publish() {
     status.partitions = partitions_.size();
     status.stopped = stopped_;
     if (status.phase == LanePhase::running) {
-        status.waiting = waiting_database_          ? waiting_database_
-                         : !waiting_routes_.empty() ? std::optional(waiting_routes_.begin()->second)
-                                                    : kafka_trouble_;
+        status.waiting = trouble();
     }
+}
+
+// What keeps the lane, or a part of it, from going on at the moment.
+std::optional<Error> Lane::Worker::trouble() const {
+    if (waiting_database_) {
+        return waiting_database_;
+    }
+    if (!waiting_routes_.empty()) {
+        return waiting_routes_.begin()->second;
+    }
+    for (const auto& [id, partition] : partitions_) {
+        if (partition.phase == PartitionPhase::faulted) {
+            return partition.fault;
+        }
+    }
+    return kafka_trouble_;
 }
 
 void Lane::Worker::set_waiting(std::optional<Error> error) {

@@ -8,12 +8,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Below the group's session timeout (8 s), so that the broker still takes the commit.
+// The other members wait for what this one gives away.
 constexpr auto revoke_wait = 5s;
 constexpr auto commit_wait = 3s;
-constexpr auto settle_wait = 5s;
-constexpr auto settle_again = 1s;
 constexpr auto commit_every = 1s;
+constexpr auto fetch_again_after = 2s;
 
 }  // namespace
 
@@ -23,7 +22,7 @@ LanePartition* Lane::Worker::find(const TopicPartition& id) {
 }
 
 void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
-    last_id_ = nullptr;
+    forget(partitions);
     for (const auto& id : partitions) {
         const auto topic = std::ranges::find(topics_, id.topic, &LaneTopic::name);
         check(topic != topics_.end(), "only subscribed topics are assigned");
@@ -38,175 +37,37 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .prefix = {},
                                                        .committed = {},
                                                        .at_end = false,
+                                                       .fault = {},
+                                                       .fetch_at = Deadline::never(),
                                                        .seen_ends = {}});
     }
     next_settle_ = Deadline::in(0s);
 }
 
 void Lane::Worker::revoked(std::span<const TopicPartition> partitions) {
+    if (ending_) {
+        return;  // What is not drained by now is not waited for again.
+    }
     const auto deadline = Deadline::in(revoke_wait);
     destination_.release(partitions, deadline);
     handle_events();
     commit_now(partitions, Deadline::in(commit_wait));
-    last_id_ = nullptr;
-    for (const auto& id : partitions) {
-        partitions_.erase(id);
-    }
+    forget(partitions);
 }
 
 void Lane::Worker::lost(std::span<const TopicPartition> partitions) {
     destination_.abandon(partitions);
-    last_id_ = nullptr;
-    for (const auto& id : partitions) {
-        partitions_.erase(id);
-    }
+    forget(partitions);
     log_->warn("{} partitions were lost to other members; what was under way is dropped",
                partitions.size());
 }
 
-// Asks for the progress of partitions that are ours but not yet known; tries again later where
-// a server does not answer. Not done inside of the rebalance, which must not wait.
-void Lane::Worker::settle_assigned() {
-    if (!next_settle_.passed()) {
-        return;
+void Lane::Worker::forget(std::span<const TopicPartition> partitions) {
+    last_id_ = nullptr;
+    for (const auto& id : partitions) {
+        partitions_.erase(id);
+        std::erase_if(stopped_, [&](const auto& stopped) { return stopped.partition == id; });
     }
-    next_settle_ = Deadline::in(settle_again);
-    std::vector<TopicPartition> waiting;
-    for (const auto& [id, partition] : partitions_) {
-        if (partition.phase == PartitionPhase::assigned) {
-            waiting.push_back(id);
-        }
-    }
-    if (waiting.empty()) {
-        return;
-    }
-    if (auto settled = settle(waiting); !settled) {
-        log_->warn("{} partitions wait for their progress: {}", waiting.size(),
-                   settled.error().message());
-    }
-}
-
-Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
-    const auto deadline = Deadline::in(settle_wait);
-    SLUICE_ASSIGN(const auto committed, consumer_->committed(partitions, deadline));
-    SLUICE_ASSIGN(const auto beginnings,
-                  consumer_->admin().offsets(partitions, kafka::Earliest{}, deadline));
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-        LanePartition* partition = find(partitions[i]);
-        check(partition != nullptr, "the partition is still ours");
-        partition->beginning = beginnings[i];
-        SLUICE_TRY(settle_one(*partition, committed[i]));
-    }
-    return {};
-}
-
-Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Committed& committed) {
-    const auto metadata = commit::parse_metadata(committed.metadata);
-    if (metadata && metadata->database != destination_.id()) {
-        stop_partition(partition.id,
-                       {.action = Action::stop,
-                        .op = "lane.assign",
-                        .where = partition.id.to_string(),
-                        .code = {},
-                        .detail = "another process of this pipeline writes into another database",
-                        .hint = "give one of them another pipeline name"});
-        return {};
-    }
-    AcquireRequest request{.partition = partition.id,
-                           .topic_id = partition.topic_id,
-                           .beginning = partition.beginning,
-                           .next = {}};
-    if (destination_.progress_in_group()) {
-        if (metadata && metadata->topic != partition.topic_id) {
-            stop_remade_topic(partition.id);
-            return {};
-        }
-        SLUICE_ASSIGN(const auto start, decide_start(partition, committed));
-        if (!start) {
-            return {};  // A new partition whose turn has not come: settled again in a second.
-        }
-        partition.clock = commit::WriteClock(start->pair.clock);
-        partition.prefix.emplace(start->pair);
-        if (start->commit_first) {
-            const std::array first{commit_of(partition)};
-            SLUICE_TRY(consumer_->commit(first, Deadline::in(settle_wait)));
-        }
-        request.next = start->pair.next;
-    }
-    partition.phase = PartitionPhase::acquiring;
-    destination_.acquire(request);
-    return {};
-}
-
-void Lane::Worker::stop_remade_topic(const TopicPartition& id) {
-    stop_partition(id, {.action = Action::stop,
-                        .op = "lane.assign",
-                        .where = id.to_string(),
-                        .code = {},
-                        .detail = "the topic was deleted and made again since this pipeline read "
-                                  "it: its offsets mean other records now",
-                        .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
-}
-
-Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,
-                                                                const kafka::Committed& committed) {
-    commit::Known known;
-    if (committed.next) {
-        known.group = {*committed.next, commit::parse_metadata(committed.metadata)};
-    }
-    if (auto start = commit::start_known(known)) {
-        return start;
-    }
-    SLUICE_ASSIGN(const auto stored,
-                  destination_.stored(partition.id.topic, Deadline::in(settle_wait)));
-    const auto copy = std::ranges::find(stored, partition.id, &Position::partition);
-    // The broker forgets a deleted topic's commits, the database's copy stays.
-    if (copy != stored.end() && copy->topic_id != partition.topic_id) {
-        stop_remade_topic(partition.id);
-        return std::optional<commit::Start>{};
-    }
-    if (copy != stored.end() && copy->clock) {
-        known.stored = commit::Pair{copy->next, *copy->clock};
-        return commit::start_known(known);
-    }
-    return decide_new(partition);
-}
-
-Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& partition) {
-    const std::array names{partition.id.topic};
-    const auto deadline = Deadline::in(settle_wait);
-    SLUICE_ASSIGN(const auto topics, consumer_->admin().describe(names, deadline));
-    std::vector<TopicPartition> others;
-    for (std::int32_t p = 0; p < topics.front().partitions; ++p) {
-        if (PartitionId{p} != partition.id.partition) {
-            others.push_back({partition.id.topic, PartitionId{p}});
-        }
-    }
-    SLUICE_ASSIGN(const auto committed, consumer_->committed(others, deadline));
-    if (partition.seen_ends.empty()) {
-        // Partitions that are as new as this one hold each other up no further: only those that
-        // have a pair are waited for.
-        SLUICE_ASSIGN(const auto ends,
-                      consumer_->admin().offsets(others, kafka::Latest{}, deadline));
-        for (std::size_t i = 0; i < others.size(); ++i) {
-            if (committed[i].next) {
-                partition.seen_ends.emplace_back(others[i], ends[i]);
-            }
-        }
-        log_->info("{} is new: it starts when the other partitions have come to where they ended "
-                   "when it was found",
-                   partition.id.to_string());
-    }
-    std::vector<commit::Other> known;
-    for (const auto& [id, end] : partition.seen_ends) {
-        const auto entry = std::ranges::find(committed, id, &kafka::Committed::partition);
-        commit::Other other{.group = {}, .seen_end = end};
-        if (entry != committed.end() && entry->next) {
-            other.group = {*entry->next, commit::parse_metadata(entry->metadata)};
-        }
-        known.push_back(other);
-    }
-    return commit::start_new(partition.beginning, known);
 }
 
 void Lane::Worker::handle_events() {
@@ -310,10 +171,40 @@ void Lane::Worker::stop_partition(const TopicPartition& id, const Error& error) 
         return;
     }
     partition->phase = PartitionPhase::stopped;
-    stopped_.push_back({id, error});
+    stopped_.push_back({.partition = id, .error = error});
     log_->error("partition {} is stopped: {}", id.to_string(), error.message());
     if (auto stopped = consumer_->stop(id); !stopped) {
         log_->warn("{}", stopped.error().message());
+    }
+}
+
+// The client has ended fetching it by itself, for a reason that may pass.
+void Lane::Worker::fetch_later(const kafka::PartitionFault& fault) {
+    LanePartition* partition = find(fault.partition);
+    if (partition == nullptr || partition->phase != PartitionPhase::fetching) {
+        return;
+    }
+    if (!partition->fault || partition->fault->code != fault.error.code) {
+        log_->error("{} can't be fetched, tried again: {}", fault.partition.to_string(),
+                    fault.error.message());
+    }
+    partition->fault = fault.error;
+    partition->phase = PartitionPhase::faulted;
+    partition->fetch_at = Deadline::in(fetch_again_after);
+}
+
+void Lane::Worker::fetch_again() {
+    for (auto& [id, partition] : partitions_) {
+        if (partition.phase != PartitionPhase::faulted || !partition.fetch_at.passed()) {
+            continue;
+        }
+        partition.phase = waiting_routes_.contains(partition.route) ? PartitionPhase::held
+                                                                    : PartitionPhase::fetching;
+        if (partition.phase == PartitionPhase::fetching) {
+            if (auto started = consumer_->start(id, partition.position); !started) {
+                stop_partition(id, started.error());
+            }
+        }
     }
 }
 

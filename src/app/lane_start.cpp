@@ -60,34 +60,36 @@ bool Lane::Worker::start() {
 }
 
 Result<void> Lane::Worker::try_start() {
-    SLUICE_TRY(destination_.open(Deadline::in(lane_.options_.attempt_wait)));
+    const auto deadline = Deadline::in(lane_.options_.attempt_wait);
+    SLUICE_TRY(destination_.open(deadline));
     SLUICE_TRY(make_mappers());
     SLUICE_ASSIGN(auto consumer, kafka::Consumer::open(lane_.options_.consumer, log_));
     consumer_.emplace(std::move(consumer));
-    SLUICE_TRY(describe_topics());
+    SLUICE_TRY(describe_topics(deadline));
     for (auto& topic : topics_) {
-        SLUICE_TRY(begin_topic(topic));
+        SLUICE_TRY(begin_topic(topic, deadline));
     }
+    return consumer_->subscribe(topic_names(), *this);
+}
+
+std::vector<std::string> Lane::Worker::topic_names() const {
     std::vector<std::string> names;
     for (const auto& topic : topics_) {
         names.push_back(topic.name);
     }
-    return consumer_->subscribe(names, *this);
+    return names;
 }
 
-Result<void> Lane::Worker::describe_topics() {
+Result<void> Lane::Worker::describe_topics(Deadline deadline) {
     topics_.clear();
-    std::vector<std::string> names;
     const auto routes = destination_.routes();
     for (std::uint32_t r = 0; r < routes.size(); ++r) {
         for (const auto& name : routes[r].topics) {
-            names.push_back(name);
             topics_.push_back(
                 {.name = name, .id = {}, .partitions = 0, .route = r, .start = {}, .ends = {}});
         }
     }
-    const auto deadline = Deadline::in(lane_.options_.attempt_wait);
-    SLUICE_ASSIGN(const auto described, consumer_->admin().describe(names, deadline));
+    SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
     for (std::size_t i = 0; i < described.size(); ++i) {
         if (described[i].error) {
             return fail(*described[i].error);
@@ -133,8 +135,7 @@ Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
 // Continues a topic, or, where there is no progress at all, stores where each of its partitions
 // begins: before the first write, and in one go, so that a partition without progress is known
 // to be new later on.
-Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
-    const auto deadline = Deadline::in(lane_.options_.attempt_wait);
+Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
     const auto all = partitions_of(topic);
     SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
     SLUICE_ASSIGN(const auto committed, consumer_->committed(all, deadline));
@@ -157,7 +158,8 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
     }
     if (with_progress > 0) {
         const auto& policy = lane_.options_.start;
-        if (policy.given && policy.spelling != topic.start) {
+        if (policy.given && policy.kind != StartPolicy::Kind::error &&
+            policy.spelling != topic.start) {
             return fail(progress_conflict(topic));
         }
         log_->info("topic '{}': continues, {} of {} partitions have progress", topic.name,
@@ -165,7 +167,7 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
         return {};
     }
     topic.start = lane_.options_.start.spelling;
-    SLUICE_ASSIGN(const auto positions, first_positions(topic));
+    SLUICE_ASSIGN(const auto positions, first_positions(topic, deadline));
     SLUICE_TRY(destination_.begin(positions, deadline));
     if (destination_.progress_in_group()) {
         std::vector<kafka::Commit> commits;
@@ -183,7 +185,8 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic) {
     return {};
 }
 
-Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& topic) {
+Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& topic,
+                                                            Deadline deadline) {
     if (lane_.options_.start.kind == StartPolicy::Kind::error) {
         return fail(stop_error("the pipeline has no progress on topic '" + topic.name +
                                    "', and start: error refuses to begin",
@@ -191,8 +194,7 @@ Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& top
     }
     const auto all = partitions_of(topic);
     SLUICE_ASSIGN(const auto offsets,
-                  consumer_->admin().offsets(all, offset_spec(lane_.options_.start),
-                                             Deadline::in(lane_.options_.attempt_wait)));
+                  consumer_->admin().offsets(all, offset_spec(lane_.options_.start), deadline));
     std::vector<Position> positions;
     for (std::size_t i = 0; i < all.size(); ++i) {
         positions.push_back({.partition = all[i],

@@ -1,5 +1,6 @@
-// The lane's thread. Split over three files: starting (lane_start.cpp), owning partitions
-// (lane_partitions.cpp), and the records' way (lane.cpp).
+// The lane's thread. Split over four files: starting (lane_start.cpp), finding each partition's
+// position (lane_settle.cpp), owning partitions (lane_partitions.cpp), and the records' way
+// (lane.cpp).
 #pragma once
 
 #include <map>
@@ -24,11 +25,12 @@ private:
     // lane_start.cpp
     bool start();
     Result<void> try_start();
-    Result<void> describe_topics();
-    Result<void> begin_topic(LaneTopic& topic);
+    Result<void> describe_topics(Deadline deadline);
+    Result<void> begin_topic(LaneTopic& topic, Deadline deadline);
     Result<void> check_database(const LaneTopic& topic,
                                 std::span<const kafka::Committed> committed) const;
-    Result<std::vector<Position>> first_positions(const LaneTopic& topic);
+    Result<std::vector<Position>> first_positions(const LaneTopic& topic, Deadline deadline);
+    [[nodiscard]] std::vector<std::string> topic_names() const;
     [[nodiscard]] Error progress_conflict(const LaneTopic& topic) const;
     Result<void> make_mappers();
 
@@ -39,6 +41,7 @@ private:
     void settle_assigned();
     Result<void> settle(std::span<const TopicPartition> partitions);
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
+    void watch_topics();
     void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
                                                       const kafka::Committed& committed);
@@ -51,6 +54,9 @@ private:
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
     void stop_partition(const TopicPartition& id, const Error& error);
+    void fetch_later(const kafka::PartitionFault& fault);
+    void fetch_again();
+    void forget(std::span<const TopicPartition> partitions);
     void commit_progress(bool wait);
     void commit_now(std::span<const TopicPartition> partitions, Deadline deadline);
     [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
@@ -62,9 +68,11 @@ private:
     void serve();
     void deliver(const kafka::Poll& poll);
     void deliver(LanePartition& partition, const Record& record);
+    void handle(const kafka::PartitionFault& fault);
     Result<void> write_rows(LanePartition& partition, const Record& record, ClockMicros clock);
     [[nodiscard]] bool reached_end();
-    [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, std::int32_t partition);
+    [[nodiscard]] bool elsewhere_at_end(const TopicPartition& id, Offset end);
+    [[nodiscard]] std::optional<Error> trouble() const;
     void finish();
     void publish();
     void set_waiting(std::optional<Error> error);
@@ -86,6 +94,7 @@ private:
     std::vector<Row> rows_of_record_;
 
     Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_settle_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_publish_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_end_check_ = Deadline::in(std::chrono::milliseconds{0});
@@ -97,7 +106,8 @@ private:
     std::optional<Error> fatal_;
     std::uint64_t records_ = 0;
     std::uint64_t rows_ = 0;
-    std::vector<StoppedPartition> stopped_;
+    std::vector<StoppedPartition> stopped_;  // Of those that are ours.
+    bool ending_ = false;                    // All is drained and committed.
 };
 
 }  // namespace sluice

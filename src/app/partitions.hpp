@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/deadline.hpp"
+#include "base/error.hpp"
 #include "commit/clock.hpp"
 #include "commit/durable.hpp"
 #include "commit/metadata.hpp"
@@ -20,6 +22,7 @@ enum class PartitionPhase : std::uint8_t {
     acquiring,  // The destination was asked for it.
     fetching,
     held,     // Its tables can't be written at the moment.
+    faulted,  // Kafka does not give its records at the moment.
     stopped,  // By an error that a person must look at.
 };
 
@@ -35,6 +38,8 @@ struct LanePartition {
     std::optional<commit::DurablePrefix> prefix;  // From Ready on.
     std::optional<commit::Pair> committed;        // The last commit that was sent.
     bool at_end = false;                          // Has met its end since it was started.
+    std::optional<Error> fault;                   // Why it is, or last was, faulted.
+    Deadline fetch_at = Deadline::never();        // Faulted: when it is tried again.
 
     // New to the group: what the other partitions' ends were when it was discovered.
     std::vector<std::pair<TopicPartition, Offset>> seen_ends;

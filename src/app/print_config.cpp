@@ -5,6 +5,7 @@
 #include "app/config_sections.hpp"
 #include "app/interpolate.hpp"
 #include "app/settings.hpp"
+#include "kafka/client.hpp"
 
 namespace sluice {
 namespace {
@@ -117,7 +118,7 @@ void print_kafka(const KafkaConfig& kafka, Printer& out) {
         const auto& [name, value] = kafka.properties[i];
         std::string spelling = i < kafka.property_spellings.size() ? kafka.property_spellings[i]
                                                                    : "";
-        if (is_secret_property(name)) {
+        if (kafka::secret_property(name)) {
             // A default or a text beside the reference could be the secret itself.
             spelling = is_bare_reference(spelling) ? spelling : "";
             out.line(2, quote_spelling(name), secret(spelling, variable_for(name)));

@@ -43,6 +43,9 @@ Result<void> forget_group(const ResetOptions& options, const std::vector<std::st
     SLUICE_ASSIGN(const auto described, admin.describe(topics, deadline));
     std::vector<TopicPartition> partitions;
     for (const auto& topic : described) {
+        if (topic.error && topic.error->code != "UNKNOWN_TOPIC_OR_PART") {
+            return fail(*topic.error);
+        }
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
             partitions.push_back({topic.name, PartitionId{p}});
         }

@@ -20,9 +20,11 @@ using namespace std::chrono_literals;
 constexpr int exit_ok = 0;
 constexpr int exit_failed = 1;
 constexpr int exit_environment = 3;
-// What a lane may need beyond its drain: to leave the group, to free its clients, to end an
-// attempt to start that was under way.
-constexpr auto end_slack = 30s;
+// What a lane may need beyond its drain, to leave the group and to free its clients. With the
+// default drain_timeout under the 30 s that service managers wait.
+constexpr auto end_slack = 4s;
+// A lane that ends by itself has no drain_timeout.
+constexpr auto own_end_wait = 60s;
 
 // The signals that end us, as something to wait for. Made before the first thread, which
 // inherits the blocked mask.
@@ -119,11 +121,8 @@ private:
                     now, [](const auto& lane) { return lane.phase == LanePhase::ended; })) {
                 return early;
             }
-            if (stopping_ && overdue_.passed()) {
-                // A client library that does not let go must not keep the process: what is not
-                // committed by now is done again, as after a crash.
-                log_->error("a lane has not ended in time; exits without it");
-                _exit(early.value_or(exit_failed));
+            if (overdue(now)) {
+                exit_without(now, early);
             }
             display_.show(now);
             if (!stopping_ && start_failed(now, start_deadline)) {
@@ -132,6 +131,38 @@ private:
             }
             tell_waiting(now);
         }
+    }
+
+    // A client library that does not let go must not keep the process.
+    bool overdue(const std::vector<LaneStatus>& lanes) {
+        const bool ending = std::ranges::all_of(lanes, [](const auto& lane) {
+            return lane.phase == LanePhase::draining || lane.phase == LanePhase::ended;
+        });
+        if (!stopping_ && !ending) {
+            own_end_.reset();
+            return false;
+        }
+        if (!stopping_ && !own_end_) {
+            own_end_ = Deadline::in(own_end_wait);
+        }
+        return stopping_ ? overdue_.passed() : own_end_->passed();
+    }
+
+    // What is not committed by now is done again, as after a crash. A lane that never ran has
+    // nothing to lose: it only waits for a server.
+    [[noreturn]] void exit_without(const std::vector<LaneStatus>& lanes, std::optional<int> early) {
+        bool lost = false;
+        for (const auto& lane : lanes) {
+            if (lane.phase != LanePhase::ended && lane.started) {
+                log_->error("{}: has not ended in time; exits without it", lane.name);
+                lost = true;
+            }
+        }
+        display_.finish(lanes);
+        if (early) {
+            tell_failed_start(lanes);
+        }
+        _exit(early.value_or(lost ? exit_failed : exit_ok));
     }
 
     bool start_failed(const std::vector<LaneStatus>& lanes, const Deadline& deadline) {
@@ -202,6 +233,7 @@ private:
     std::vector<std::unique_ptr<Lane>> lanes_;
     bool stopping_ = false;
     Deadline overdue_ = Deadline::never();
+    std::optional<Deadline> own_end_;  // From when all lanes were seen to end by themselves.
     bool any_started_ = false;
     bool all_started_ = false;
     Deadline next_tell_ = Deadline::in(1s);

@@ -26,7 +26,7 @@ bool reads_headers(const std::vector<Route>& routes) {
 }  // namespace
 
 kafka::ClientOptions client_options(const KafkaConfig& config) {
-    return {.brokers = config.brokers, .properties = config.properties, .client_id = "sluice"};
+    return {.brokers = config.brokers, .properties = config.properties};
 }
 
 std::string group_of(const Config& config, std::string_view lane) {
@@ -90,7 +90,6 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
     LaneOptions options{.name = std::string(name),
                         .consumer = {.client = client_options(config.kafka),
                                      .group = group_of(config, name),
-                                     .instance = {},
                                      .headers = reads_headers(routes)},
                         .start = config.kafka.start,
                         .until_end = until_end,

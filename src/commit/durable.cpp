@@ -9,7 +9,20 @@ namespace sluice::commit {
 void DurablePrefix::delivered(Offset from, Offset to, ClockMicros clock) {
     check(from == delivered_ && from < to, "ranges are delivered in order, without gaps");
     delivered_ = to;
-    ranges_.push_back({.from = from, .to = to, .clock = clock, .durable_to = from});
+    passed_ = to;
+    ranges_.push_back({.to = to, .clock = clock, .durable_to = from});
+}
+
+void DurablePrefix::passed(Offset to) {
+    if (to <= passed_) {
+        return;
+    }
+    passed_ = to;
+    if (ranges_.empty()) {
+        durable_.next = to;
+    } else {
+        ranges_.push_back({.to = to, .clock = ranges_.back().clock, .durable_to = to});
+    }
 }
 
 void DurablePrefix::durable(Offset from, Offset to) {

@@ -17,11 +17,15 @@ struct Pair {
 
 class DurablePrefix {
 public:
-    explicit DurablePrefix(Pair start) : durable_(start), delivered_(start.next) {}
+    explicit DurablePrefix(Pair start)
+        : durable_(start), delivered_(start.next), passed_(start.next) {}
 
     // [from, to) is on its way; `clock` is the write clock behind its last record. Ranges are
     // delivered in log order, each beginning where the one before it ended.
     void delivered(Offset from, Offset to, ClockMicros clock);
+    // Between the last delivered record and `to` the log holds nothing to write (transaction
+    // markers): `to` is as good as the record before it.
+    void passed(Offset to);
     // [from, to) is durable. Delivered ranges become so in any order; the parts of one in log
     // order.
     void durable(Offset from, Offset to);
@@ -32,13 +36,13 @@ public:
 
 private:
     struct Range {
-        Offset from;
         Offset to;
         ClockMicros clock;
-        Offset durable_to;  // From `from` up to here.
+        Offset durable_to;  // From the range's beginning up to here.
     };
     Pair durable_;
-    Offset delivered_;
+    Offset delivered_;          // The end of the last delivered range.
+    Offset passed_;             // At or behind it.
     std::deque<Range> ranges_;  // Delivered, and not all before it durable.
 };
 

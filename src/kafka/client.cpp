@@ -20,12 +20,13 @@ constexpr std::string_view our_offsets = "Sluice keeps the offsets with the rows
 constexpr std::string_view our_start = "where to start is set by `start`";
 constexpr std::string_view our_group = "the group's name follows from the pipeline's";
 constexpr std::string_view loads_code = "it would load foreign code into this process";
-constexpr std::string_view our_writes = "Sluice's dead letters need acknowledged, ordered writes";
+constexpr std::string_view our_writes = "`sluice produce` needs acknowledged, ordered writes";
 
 constexpr std::array refusals{
     Refusal{"bootstrap.servers", addresses},
     Refusal{"metadata.broker.list", addresses},
     Refusal{"group.id", our_group},
+    Refusal{"group.instance.id", "processes that share one would push each other out of the group"},
     Refusal{"group.protocol", "Sluice uses the classic protocol, whose takeover time can be set"},
     Refusal{"group.protocol.type", our_group},
     Refusal{"group.remote.assignor", "Sluice uses the classic group protocol"},
@@ -109,6 +110,13 @@ std::optional<std::string> refused_property(std::string_view name) {
     return std::nullopt;
 }
 
+bool secret_property(std::string_view name) {
+    constexpr std::array<std::string_view, 6> marks{"password", "passphrase", "secret",
+                                                    ".pem",     "jaas",       "oauthbearer.config"};
+    return std::ranges::any_of(
+        marks, [&](std::string_view mark) { return name.find(mark) != std::string_view::npos; });
+}
+
 Result<void> check_property(const std::string& name, const std::string& value) {
     // Asked first: librdkafka loads plugins while the property is being set.
     if (auto reason = refused_property(name)) {
@@ -130,13 +138,10 @@ Result<void> check_property(const std::string& name, const std::string& value) {
             break;
     }
     // librdkafka quotes the value in its text, which is fine unless it may be a secret.
-    const bool secret = name.find("password") != std::string::npos ||
-                        name.find("secret") != std::string::npos ||
-                        name.find("pem") != std::string::npos ||
-                        name.find("oauthbearer") != std::string::npos;
     return fail(bad_property(name,
-                             secret ? "has a value that librdkafka does not take"
-                                    : "is refused by librdkafka: " + std::string(why.data()),
+                             secret_property(name)
+                                 ? "has a value that librdkafka does not take"
+                                 : "is refused by librdkafka: " + std::string(why.data()),
                              {}));
 }
 

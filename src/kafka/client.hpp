@@ -19,11 +19,12 @@ struct ClientOptions {
     std::vector<std::string> brokers;
     // librdkafka's own settings by their own names; refused_property() says which are not.
     std::vector<std::pair<std::string, std::string>> properties;
-    std::string client_id = "sluice";
 };
 
 // Why a user may not set this property (it would break a guarantee, or load code), or nothing.
 std::optional<std::string> refused_property(std::string_view name);
+// Whether a property's value must be shown nowhere.
+bool secret_property(std::string_view name);
 // Whether librdkafka knows this property and takes this value.
 Result<void> check_property(const std::string& name, const std::string& value);
 std::string library_version();  // "librdkafka 2.12.1"

@@ -77,7 +77,7 @@ Result<void> Commits::wait(std::span<const Commit> commits, Deadline deadline) {
                      .where = {},
                      .code = "deadline",
                      .detail = "the group's coordinator did not answer in time",
-                     .hint = {}});
+                     .hint = "nothing is lost: the next commit covers it"});
     }
     return *std::exchange(awaited_result_, std::nullopt);
 }

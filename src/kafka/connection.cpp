@@ -30,7 +30,7 @@ Result<void> set(rd_kafka_conf_t* conf, const char* name, const std::string& val
                      .where = {},
                      .code = {},
                      .detail = why.data(),
-                     .hint = "use librdkafka 2.6.1 or later"});
+                     .hint = "the property is not one of this librdkafka, or takes other values"});
     }
     return {};
 }
@@ -61,7 +61,7 @@ Result<ConfHandle> make_conf(const ClientOptions& options, std::span<const Setti
     for (const auto& setting : common) {
         SLUICE_TRY(set(conf.get(), setting.name, setting.value));
     }
-    SLUICE_TRY(set(conf.get(), "client.id", options.client_id));
+    SLUICE_TRY(set(conf.get(), "client.id", "sluice"));
     for (const auto& setting : defaults) {
         SLUICE_TRY(set(conf.get(), setting.name, setting.value));
     }
@@ -136,10 +136,15 @@ std::optional<Error> Troubles::sort(rd_kafka_t* client, rd_kafka_event_t* event,
         return error;
     }
     switch (code) {
+        case RD_KAFKA_RESP_ERR__BAD_MSG:  // Not of a partition: an answer that is not Kafka's.
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR__RESOLVE:
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
             cause_ = make_error(code, "kafka.connect", {}, std::move(text));
+            if (code == RD_KAFKA_RESP_ERR__BAD_MSG) {
+                cause_->action = Action::retry;
+                cause_->hint = "check that security.protocol is what the brokers' port speaks";
+            }
             if (!reached_) {
                 return cause_;
             }

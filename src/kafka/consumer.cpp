@@ -39,7 +39,7 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         Setting{"receive.message.max.bytes", "100000000"},
     };
     const auto kib = std::clamp<std::size_t>(options.queue_max.value() >> 10, 1 << 10, 2'097'151);
-    std::vector<Setting> fixed{
+    const std::vector<Setting> fixed{
         {"group.id", options.group},
         {"group.protocol", "classic"},
         {"partition.assignment.strategy", "cooperative-sticky"},
@@ -52,18 +52,8 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         {"enable.partition.eof", "true"},
         {"queued.max.messages.kbytes", std::to_string(kib)},
     };
-    if (!options.instance.empty()) {
-        fixed.push_back({"group.instance.id", options.instance});
-    }
     return make_conf(options.client, defaults, fixed,
                      RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
-}
-
-bool has_instance_id(const ConsumerOptions& options) {
-    return !options.instance.empty() ||
-           std::ranges::any_of(options.client.properties, [](const auto& property) {
-               return property.first == "group.instance.id";
-           });
 }
 
 }  // namespace
@@ -76,7 +66,6 @@ struct Consumer::Impl {
     Logger log;
     std::string group;
     bool headers;
-    bool is_static;  // Has an instance id: does not leave its group.
     QueueHandle logs;
     QueueHandle events;
     QueueHandle records;
@@ -93,17 +82,19 @@ struct Consumer::Impl {
           log(std::move(logger)),
           group(options.group),
           headers(options.headers),
-          is_static(has_instance_id(options)),
           logs(std::move(connection.logs)),
           events(rd_kafka_queue_get_consumer(client)),
           records(rd_kafka_queue_new(client)),
           commits(client),
           assignment(client, events.get(), records.get(), log),
           admin(std::make_unique<Admin::Impl>(client, log)) {}
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl();
 
     Result<void> serve_events(int wait_ms);
     Result<void> check_owned(std::span<const Commit> wanted) const;
-    [[nodiscard]] bool leave(Deadline deadline);
+    [[nodiscard]] bool leave(std::chrono::milliseconds wait);
     [[nodiscard]] bool is_member() const;
 };
 
@@ -290,20 +281,32 @@ std::optional<Offset> Consumer::high_watermark(const TopicPartition& partition) 
 // Not rd_kafka_consumer_close_queue(), for two reasons seen on a real broker (2.12.1): a client
 // that is closed within a rebalance may end while the rebalance's answer is under way, and that
 // call never returns; and its leaving can't be cut short, a frozen broker holds it for 5 s.
-void Consumer::close(Deadline deadline) {
+void Consumer::close(std::chrono::milliseconds leave_wait) {
     auto& impl = *impl_;
     if (impl.listener != nullptr) {
         (void)impl.serve_events(0);
         impl.assignment.release(*impl.listener);
-        if (!impl.is_static && !impl.leave(deadline)) {
-            impl.log->warn("no broker confirmed in time that this member leaves its group");
+        if (!impl.leave(leave_wait)) {
+            impl.log->warn("no broker confirmed in time that this member leaves its group; the "
+                           "others wait for the end of its session (8 s)");
         }
     }
-    drain_logs(impl.logs.get(), *impl.log);
     impl_.reset();
 }
 
-bool Consumer::Impl::leave(Deadline deadline) {
+// An assignment that nobody answers holds the client's end for ever: its thread waits for the
+// answer, turning at full speed (seen on a real broker; rd_kafka_cgrp_try_terminate in 2.12.1).
+// One may have come since the last event was served, so the last call is an answer; and after a
+// fatal error none comes any more, so that no other can slip in behind it.
+Consumer::Impl::~Impl() {
+    drain_logs(logs.get(), *log);
+    (void)rd_kafka_test_fatal_error(client, RD_KAFKA_RESP_ERR__STATE, "the consumer is closed");
+    const PartitionListHandle nothing{rd_kafka_topic_partition_list_new(0)};
+    const ErrorHandle ignored{rd_kafka_incremental_assign(client, nothing.get())};
+}
+
+bool Consumer::Impl::leave(std::chrono::milliseconds wait) {
+    const auto deadline = Deadline::in(wait);
     if (rd_kafka_unsubscribe(client) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return false;
     }

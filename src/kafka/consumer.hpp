@@ -24,11 +24,6 @@ namespace sluice::kafka {
 struct ConsumerOptions {
     ClientOptions client;
     std::string group;
-    // The member's static id (group.instance.id), unlike any other process's of this group, and
-    // the same after a restart; a process that was killed is then back in 0.1 s. Empty: dynamic,
-    // and its partitions wait for the session's end (8 s). A static member does not leave the
-    // group at close(): others take over when its session ends.
-    std::string instance;
     bool headers = false;        // Fill Record::headers.
     Bytes queue_max{16u << 20};  // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
 };
@@ -92,7 +87,9 @@ public:
     static Result<Consumer> open(const ConsumerOptions& options, Logger log);
     Consumer(Consumer&&) noexcept;
     Consumer& operator=(Consumer&&) noexcept;
-    ~Consumer();  // Without close() first: leaves at once, the group notices by the session.
+    // Without close() first: does not leave its group, which notices by the session's end (8 s).
+    // Waits for the client's threads: up to socket.timeout.ms (20 s) for a frozen broker's answer.
+    ~Consumer();
 
     Result<void> subscribe(std::span<const std::string> topics, AssignmentListener& listener);
     // Serves rebalances, errors and log lines; must be called at least every few seconds, also
@@ -131,9 +128,9 @@ public:
     [[nodiscard]] std::optional<Offset> high_watermark(const TopicPartition& partition) const;
 
     // Calls the listener's revoked for all partitions, leaves the group and frees the client;
-    // afterwards the object may only die. At the deadline it goes without waiting for the brokers
-    // (within a rebalance leaving waits for the other members), and the group notices later.
-    void close(Deadline deadline);
+    // afterwards the object may only die. Waits up to `leave_wait` for the brokers (within a
+    // rebalance leaving waits for the other members), then goes as the destructor does.
+    void close(std::chrono::milliseconds leave_wait);
 
     // For admin calls over the same connection; valid as long as the consumer.
     [[nodiscard]] class Admin& admin();

@@ -15,8 +15,10 @@ struct HandleDeleter {
 template <class T, auto destroy>
 using Handle = std::unique_ptr<T, HandleDeleter<T, destroy>>;
 
-// Never rd_kafka_destroy(): with a commit pending and no coordinator it was still blocked after
-// 140 s. A consumer that left its group by rd_kafka_consumer_close_queue() loses nothing here.
+// Joins the client's threads; one that waits for a broker's answer ends after socket.timeout.ms
+// (20 s) at the latest. Never rd_kafka_destroy(): with a commit pending and no coordinator it was
+// still blocked after 140 s. A consumer has left its group by then, and answered its events (see
+// consumer.cpp).
 inline void destroy_client(rd_kafka_t* client) {
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }

@@ -25,7 +25,8 @@ public:
     static Result<Producer> open(const ClientOptions& options, Logger log, Delivery delivered);
     Producer(Producer&&) noexcept;
     Producer& operator=(Producer&&) noexcept;
-    ~Producer();  // Does not wait: what flush() did not see through may be lost.
+    // What flush() did not see through may be lost. Waits for the client's threads only.
+    ~Producer();
 
     // Copies key and value. A full queue is Action::retry: serve() and send again.
     Result<void> send(const std::string& topic, std::optional<std::string_view> key,

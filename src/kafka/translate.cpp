@@ -138,14 +138,11 @@ std::string hint_for(int code) {
             return "stop every process of this group first";
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
             return "another kind of consumer uses this group's name; choose another name";
-        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-            return "another process runs with the same group.instance.id";
         case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
             return "set session.timeout.ms within the broker's group.min.session.timeout.ms and "
                    "group.max.session.timeout.ms";
         case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-            return "the log was truncated, its records expired, or the topic was made again; "
-                   "decide where to go on";
+            return "the log was truncated, its records expired, or the topic was made again";
         case RD_KAFKA_RESP_ERR__BAD_MSG:
         case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
             return "the stored batch is damaged, or its codec is unknown here";

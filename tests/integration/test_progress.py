@@ -38,6 +38,22 @@ def test_start_error_refuses_a_first_start(sluice, topic, database, keyspace):
         done.has("no progress on topic", topic.name)
 
 
+def test_start_error_goes_on_where_there_is_progress(sluice, topic, database, keyspace):
+    topic.send("1")
+    sluice.drain(topic, database, keyspace).expect(0)
+    topic.send("2")
+    sluice.drain(topic, database, keyspace, "--start", "error").expect(0).has("continues")
+    assert numbers(database) == [1, 2]
+
+
+def test_one_instant_in_two_spellings_is_one_start_policy(sluice, topic, keyspace):
+    """A space in it would also break the group's commits, which are words with spaces between."""
+    topic.send("1")
+    sluice.drain(topic, None, keyspace, "--start", "2020-01-31 08:00:00Z").expect(0)
+    done = sluice.drain(topic, None, keyspace, "--start", "2020-01-31T09:00:00.000+01:00").expect(0)
+    done.has("3 of 3 partitions have progress")
+
+
 def test_another_start_policy_against_progress_names_reset(sluice, topic, database, keyspace):
     topic.send("1")
     sluice.drain(topic, database, keyspace).expect(0)
@@ -128,6 +144,23 @@ def test_a_topic_made_again_is_noticed_and_names_reset(sluice, make_topic, kafka
         assert numbers(database) == [1, 2]
     else:
         assert len(verify.cassandra_events(keyspace, topic)) == 2
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_a_topic_made_again_during_a_run_stops_its_partitions(sluice, make_topic, kafka, database,
+                                                              keyspace, lane):
+    topic = make_topic(1)
+    topic.send("1", "2")
+    places = (database, None) if lane == "postgres" else (None, keyspace)
+    process = sluice.start("run", *sluice.flags(topic, *places))
+    group = f"{topic.name}.{lane}"
+    eventually(lambda: kafka.committed(group, topic.name).get(0) == 2, what="a commit")
+    kafka.delete(topic.name)
+    kafka.create(topic.name, 1)
+    topic.send("11", "12", "13", "14")  # A longer log: its offsets alone don't tell.
+    process.wait_for("is stopped: .*deleted and made again", 30)
+    assert f"sluice reset --lane {lane}" in process.text()
+    process.stop().expect(0)
 
 
 def transaction(kafka, topic, commit, *values):
@@ -229,3 +262,33 @@ def test_new_partitions_are_read_from_their_beginning(sluice, make_topic, kafka,
     sluice.drain(topic, database, keyspace, "--start", "earliest").expect(0)
     assert numbers(database) == [1, 2, 3, 4]
     verify.assert_equal(topic, database, keyspace)
+
+
+def test_until_end_sees_the_end_of_what_another_process_reads(sluice, make_topic, kafka, database):
+    """Two topics, both ending in a transaction marker, each in part elsewhere."""
+    topics = [make_topic(2), make_topic(2)]
+    for topic in topics:
+        transaction(kafka, topic, True, "1")
+        topic.send("2", partition=1)
+    flags = sluice.flags(topics[0], database)
+    flags[flags.index("--topic") + 1] = ",".join(topic.name for topic in topics)
+    first = sluice.start("run", *flags)
+    eventually(lambda: first.count("starts afresh") == 2, what="a start")
+    second = sluice.run("run", "--until-end", *flags, timeout=40).expect(0)
+    second.has("continues")
+    first.stop().expect(0)
+    assert numbers(database) == [1, 1, 2, 2]
+
+
+def test_a_new_partition_that_waits_for_a_stopped_one_is_listed(sluice, make_topic, kafka, keyspace):
+    topic = make_topic(1)
+    topic.send("1", partition=0)
+    sluice.drain(topic, None, keyspace).expect(0)
+    topic.send("not JSON", partition=0)
+    kafka.admin.create_partitions([NewPartitions(topic.name, 2)])[topic.name].result(30)
+    kafka.wait_for(topic.name, lambda found: found and len(found.partitions) == 2)
+    kafka.producer = kafka.new_producer()  # The old one does not know the new partition yet.
+    topic.send("2", partition=1)
+    done = sluice.drain(topic, None, keyspace, timeout=40).expect(1)
+    done.has(f"{topic.name}[1] did not reach its end", f"{topic.name}[0]", "stopped")
+    done.has(f"{topic.name}[0] did not reach its end", "not JSON")

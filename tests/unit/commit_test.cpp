@@ -74,6 +74,29 @@ TEST(DurablePrefix, ARangeDurableInPartsCountsWhenItsLastPartIs) {
     EXPECT_EQ(prefix.position(), pair(10, 7));
 }
 
+TEST(DurablePrefix, AMarkerBehindTheLastRecordIsPassedAtOnce) {
+    DurablePrefix prefix(pair(10, 100));
+    prefix.passed(Offset{12});
+    EXPECT_EQ(prefix.position(), pair(12, 100));
+    EXPECT_TRUE(prefix.complete());
+    prefix.delivered(Offset{10}, Offset{20}, ClockMicros{200});
+    prefix.durable(Offset{10}, Offset{20});
+    EXPECT_EQ(prefix.position(), pair(20, 200));
+}
+
+TEST(DurablePrefix, AMarkerBehindAnOpenRangeIsPassedWithIt) {
+    DurablePrefix prefix(pair(10, 100));
+    prefix.delivered(Offset{10}, Offset{20}, ClockMicros{200});
+    prefix.passed(Offset{22});
+    EXPECT_EQ(prefix.position(), pair(10, 100));
+    prefix.delivered(Offset{20}, Offset{30}, ClockMicros{300});
+    prefix.durable(Offset{10}, Offset{20});
+    EXPECT_EQ(prefix.position(), pair(22, 200));
+    prefix.durable(Offset{20}, Offset{30});
+    EXPECT_EQ(prefix.position(), pair(30, 300));
+    EXPECT_TRUE(prefix.complete());
+}
+
 TEST(DurablePrefix, AgreesWithANaiveModelInAnyOrder) {
     const auto seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));

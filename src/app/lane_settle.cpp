@@ -1,0 +1,211 @@
+// How a partition that was assigned comes to its position.
+#include <algorithm>
+
+#include "app/lane_worker.hpp"
+#include "base/check.hpp"
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto settle_wait = 5s;
+constexpr auto settle_again = 1s;
+constexpr auto topic_check_every = 5s;
+constexpr auto topic_check_wait = 1s;
+
+Error waits_for_stopped(const TopicPartition& waiting, const TopicPartition& stopped) {
+    return {.action = Action::stop,
+            .op = "lane.assign",
+            .where = waiting.to_string(),
+            .code = {},
+            .detail = "the partition is new, and starts when " + stopped.to_string() +
+                      " has come to where it ended then; but that one is stopped",
+            .hint = "mend what stopped it, and start again"};
+}
+
+}  // namespace
+
+// A topic that is made again keeps its name, and the client goes on in it at the old offset.
+void Lane::Worker::watch_topics() {
+    if (!next_topic_check_.passed()) {
+        return;
+    }
+    const auto described = consumer_->admin().describe(topic_names(),
+                                                       Deadline::in(topic_check_wait));
+    next_topic_check_ = Deadline::in(topic_check_every);
+    if (!described) {
+        return;  // The client tells by itself that no broker answers.
+    }
+    if (kafka_trouble_ && kafka_trouble_->action == Action::retry) {
+        log_->info("kafka answers again");
+        kafka_trouble_.reset();
+    }
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+        LaneTopic& topic = topics_[i];
+        const kafka::TopicInfo& info = (*described)[i];
+        if (info.error || info.id == topic.id) {
+            continue;
+        }
+        topic.id = info.id;
+        for (std::int32_t p = 0; p < std::max(topic.partitions, info.partitions); ++p) {
+            stop_remade_topic({topic.name, PartitionId{p}});
+        }
+    }
+}
+
+// Asks for the progress of partitions that are ours but not yet known; tries again later where
+// a server does not answer. Not done inside of the rebalance, which must not wait.
+void Lane::Worker::settle_assigned() {
+    if (!next_settle_.passed()) {
+        return;
+    }
+    const auto began = std::chrono::steady_clock::now();
+    std::vector<TopicPartition> waiting;
+    for (const auto& [id, partition] : partitions_) {
+        if (partition.phase == PartitionPhase::assigned) {
+            waiting.push_back(id);
+        }
+    }
+    if (!waiting.empty()) {
+        if (auto settled = settle(waiting); !settled) {
+            log_->warn("{} partitions wait for their progress: {}", waiting.size(),
+                       settled.error().message());
+        }
+    }
+    // Many new partitions may wait for long; asking for them takes a tenth of the time at most.
+    const auto took = std::chrono::ceil<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - began);
+    next_settle_ = Deadline::in(std::max<std::chrono::milliseconds>(settle_again, took * 10));
+}
+
+Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
+    const auto deadline = Deadline::in(settle_wait);
+    SLUICE_ASSIGN(const auto committed, consumer_->committed(partitions, deadline));
+    SLUICE_ASSIGN(const auto beginnings,
+                  consumer_->admin().offsets(partitions, kafka::Earliest{}, deadline));
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+        LanePartition* partition = find(partitions[i]);
+        check(partition != nullptr, "the partition is still ours");
+        partition->beginning = beginnings[i];
+        SLUICE_TRY(settle_one(*partition, committed[i]));
+    }
+    return {};
+}
+
+Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Committed& committed) {
+    const auto metadata = commit::parse_metadata(committed.metadata);
+    if (metadata && metadata->database != destination_.id()) {
+        stop_partition(partition.id,
+                       {.action = Action::stop,
+                        .op = "lane.assign",
+                        .where = partition.id.to_string(),
+                        .code = {},
+                        .detail = "another process of this pipeline writes into another database",
+                        .hint = "give one of them another pipeline name"});
+        return {};
+    }
+    AcquireRequest request{.partition = partition.id,
+                           .topic_id = partition.topic_id,
+                           .beginning = partition.beginning,
+                           .next = {}};
+    if (destination_.progress_in_group()) {
+        if (metadata && metadata->topic != partition.topic_id) {
+            stop_remade_topic(partition.id);
+            return {};
+        }
+        SLUICE_ASSIGN(const auto start, decide_start(partition, committed));
+        if (!start) {
+            return {};  // A new partition whose turn has not come: settled again in a second.
+        }
+        partition.clock = commit::WriteClock(start->pair.clock);
+        partition.prefix.emplace(start->pair);
+        if (start->commit_first) {
+            const std::array first{commit_of(partition)};
+            SLUICE_TRY(consumer_->commit(first, Deadline::in(settle_wait)));
+        }
+        request.next = start->pair.next;
+    }
+    partition.phase = PartitionPhase::acquiring;
+    destination_.acquire(request);
+    return {};
+}
+
+void Lane::Worker::stop_remade_topic(const TopicPartition& id) {
+    stop_partition(id, {.action = Action::stop,
+                        .op = "lane.assign",
+                        .where = id.to_string(),
+                        .code = {},
+                        .detail = "the topic was deleted and made again since this pipeline read "
+                                  "it: its offsets mean other records now",
+                        .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
+}
+
+Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,
+                                                                const kafka::Committed& committed) {
+    commit::Known known;
+    if (committed.next) {
+        known.group = {*committed.next, commit::parse_metadata(committed.metadata)};
+    }
+    if (auto start = commit::start_known(known)) {
+        return start;
+    }
+    SLUICE_ASSIGN(const auto stored,
+                  destination_.stored(partition.id.topic, Deadline::in(settle_wait)));
+    const auto copy = std::ranges::find(stored, partition.id, &Position::partition);
+    // The broker forgets a deleted topic's commits, the database's copy stays.
+    if (copy != stored.end() && copy->topic_id != partition.topic_id) {
+        stop_remade_topic(partition.id);
+        return std::optional<commit::Start>{};
+    }
+    if (copy != stored.end() && copy->clock) {
+        known.stored = commit::Pair{copy->next, *copy->clock};
+        return commit::start_known(known);
+    }
+    return decide_new(partition);
+}
+
+Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& partition) {
+    const std::array names{partition.id.topic};
+    const auto deadline = Deadline::in(settle_wait);
+    SLUICE_ASSIGN(const auto topics, consumer_->admin().describe(names, deadline));
+    std::vector<TopicPartition> others;
+    for (std::int32_t p = 0; p < topics.front().partitions; ++p) {
+        if (PartitionId{p} != partition.id.partition) {
+            others.push_back({partition.id.topic, PartitionId{p}});
+        }
+    }
+    SLUICE_ASSIGN(const auto committed, consumer_->committed(others, deadline));
+    if (partition.seen_ends.empty()) {
+        // Partitions that are as new as this one hold each other up no further: only those that
+        // have a pair are waited for.
+        SLUICE_ASSIGN(const auto ends,
+                      consumer_->admin().offsets(others, kafka::Latest{}, deadline));
+        for (std::size_t i = 0; i < others.size(); ++i) {
+            if (committed[i].next) {
+                partition.seen_ends.emplace_back(others[i], ends[i]);
+            }
+        }
+        log_->info("{} is new: it starts when the other partitions have come to where they ended "
+                   "when it was found",
+                   partition.id.to_string());
+    }
+    std::vector<commit::Other> known;
+    for (const auto& [id, end] : partition.seen_ends) {
+        const LanePartition* ours = find(id);
+        if (ours != nullptr && ours->phase == PartitionPhase::stopped &&
+            !(ours->prefix && ours->prefix->position().next >= end)) {
+            stop_partition(partition.id, waits_for_stopped(partition.id, id));
+            return std::optional<commit::Start>{};
+        }
+        const auto entry = std::ranges::find(committed, id, &kafka::Committed::partition);
+        commit::Other other{.group = {}, .seen_end = end};
+        if (entry != committed.end() && entry->next) {
+            other.group = {*entry->next, commit::parse_metadata(entry->metadata)};
+        }
+        known.push_back(other);
+    }
+    return commit::start_new(partition.beginning, known);
+}
+
+}  // namespace sluice

@@ -1,0 +1,45 @@
+"""How a run ends when somebody else does not let it."""
+
+import threading
+import time
+
+import psycopg
+from confluent_kafka import Consumer
+from servers import eventually
+
+
+def other_member(addresses, group, topic):
+    member = Consumer({"bootstrap.servers": addresses.kafka, "group.id": group,
+                       "partition.assignment.strategy": "cooperative-sticky",
+                       "session.timeout.ms": 8000, "heartbeat.interval.ms": 500})
+    member.subscribe([topic])
+    return member
+
+
+def test_a_rebalance_while_a_locked_table_holds_the_drain_does_not_hold_the_end(
+        sluice, make_topic, kafka, addresses, database):
+    """An assignment that nobody answers any more once kept the client's end waiting for ever."""
+    topic = make_topic(4)
+    topic.send("1", "2", "3", "4")
+    process = sluice.start("run", *sluice.flags(topic, database), "--drain-timeout", "4s")
+    process.wait_for("starts afresh")
+    eventually(lambda: database.rows("SELECT count(*) FROM events") == [(4,)], what="four rows")
+    group = f"{topic.name}.postgres"
+    other = other_member(addresses, group, topic.name)
+    try:
+        eventually(lambda: other.poll(0.1) or len(other.assignment()) == 2, 20, "two partitions each")
+        kafka.wait_for_members(group, [2, 2])
+        with psycopg.connect(database.url, password="sluice") as blocker:
+            blocker.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+            for partition in range(4):
+                topic.send("5", partition=partition)
+            time.sleep(1)  # A batch is under way.
+            started = time.monotonic()
+            leaving = threading.Timer(2.0, other.close)
+            leaving.start()
+            done = process.stop(timeout=60).expect(0)
+            leaving.join()
+            # The drain's 4 s, and up to 3 s to leave the group.
+            assert time.monotonic() - started < 8, done.err
+    finally:
+        other.close()
