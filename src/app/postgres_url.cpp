@@ -80,14 +80,6 @@ constexpr std::array refused{
     RefusedParameter{"client_encoding", "Sluice writes UTF-8 and says so itself; remove it"},
 };
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    const char lower = static_cast<char>(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // Java decodes '+' to a space, libpq does not.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     std::string out;
@@ -96,8 +88,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
             out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
             continue;
         }
-        const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-        const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+        const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+        const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
         if (high < 0 || low < 0 || high + low == 0) {
             return std::nullopt;
         }

@@ -2,22 +2,6 @@
 
 namespace sluice {
 
-std::string_view to_string(Action action) {
-    switch (action) {
-        case Action::retry:
-            return "retry";
-        case Action::verify:
-            return "verify";
-        case Action::reject:
-            return "reject";
-        case Action::configure:
-            return "configure";
-        case Action::stop:
-            return "stop";
-    }
-    return "unknown";
-}
-
 std::string Error::message() const {
     std::string out;
     if (!where.empty()) {

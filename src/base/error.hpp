@@ -15,8 +15,6 @@ enum class Action {
     stop,       // Going on could lose or change data: a bug, or a world we do not understand.
 };
 
-std::string_view to_string(Action action);
-
 // Never holds payloads, keys, passwords or connection strings.
 struct Error {
     Action action = Action::stop;

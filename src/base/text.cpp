@@ -66,11 +66,8 @@ std::optional<std::string_view> nearest(std::string_view word,
 
 std::string join(std::span<const std::string_view> parts, std::string_view separator) {
     std::string out;
-    for (const auto part : parts) {
-        if (!out.empty()) {
-            out.append(separator);
-        }
-        out.append(part);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        out.append(i == 0 ? "" : separator).append(parts[i]);
     }
     return out;
 }
@@ -85,13 +82,6 @@ std::size_t count_characters(std::string_view utf8) {
 std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
     static constexpr std::array units{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000},
                                       Unit{"h", 3'600'000}, Unit{"d", 86'400'000}};
-    return parse_with_unit(text, units);
-}
-
-std::optional<std::int64_t> parse_size_bytes(std::string_view text) {
-    static constexpr std::array units{
-        Unit{"", 1},          Unit{"B", 1},     Unit{"KiB", 1 << 10},  Unit{"MiB", 1 << 20},
-        Unit{"GiB", 1 << 30}, Unit{"kB", 1000}, Unit{"MB", 1'000'000}, Unit{"GB", 1'000'000'000}};
     return parse_with_unit(text, units);
 }
 

@@ -20,9 +20,16 @@ bool is_utf8(std::string_view text);
 // Code points in well-formed UTF-8.
 std::size_t count_characters(std::string_view utf8);
 
+inline constexpr std::string_view hex_digits = "0123456789abcdef";
+// The value of a hexadecimal digit of either case, or -1.
+constexpr int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
 // Length in milliseconds of "20ms", "30s", "5m", "2h", "30d".
 std::optional<std::int64_t> parse_duration_ms(std::string_view text);
-// Bytes of "512", "64KiB", "16MiB", "1GiB", "16MB".
-std::optional<std::int64_t> parse_size_bytes(std::string_view text);
 
 }  // namespace sluice

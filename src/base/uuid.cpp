@@ -6,18 +6,10 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 
 namespace sluice {
 namespace {
-
-constexpr std::string_view hex_digits = "0123456789abcdef";
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 bool hyphen_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
 
@@ -31,6 +23,11 @@ void set_version(Uuid& id, std::uint8_t version) {
 std::string Uuid::to_string() const {
     std::string out;
     out.reserve(36);
+    append_to(out);
+    return out;
+}
+
+void Uuid::append_to(std::string& out) const {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         if (hyphen_before(i)) {
             out.push_back('-');
@@ -38,7 +35,6 @@ std::string Uuid::to_string() const {
         out.push_back(hex_digits[bytes[i] >> 4]);
         out.push_back(hex_digits[bytes[i] & 0x0f]);
     }
-    return out;
 }
 
 std::optional<Uuid> parse_uuid(std::string_view text) {

@@ -15,7 +15,7 @@ struct Uuid {
     auto operator<=>(const Uuid&) const = default;
 
     [[nodiscard]] std::string to_string() const;  // Lower case, with hyphens.
-    [[nodiscard]] bool is_nil() const { return *this == Uuid{}; }
+    void append_to(std::string& out) const;       // The same.
 };
 
 // Accepts exactly 8-4-4-4-12 hexadecimal digits, either case.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/text.hpp"
+
 namespace sluice {
 namespace {
 
@@ -29,14 +31,8 @@ std::int32_t code_unit(std::string_view text, std::size_t at) {
     }
     std::int32_t value = 0;
     for (const char c : text.substr(at, 4)) {
-        std::int32_t digit = 0;
-        if (c >= '0' && c <= '9') {
-            digit = c - '0';
-        } else if (c >= 'a' && c <= 'f') {
-            digit = c - 'a' + 10;
-        } else if (c >= 'A' && c <= 'F') {
-            digit = c - 'A' + 10;
-        } else {
+        const int digit = hex_value(c);
+        if (digit < 0) {
             return -1;
         }
         value = value << 4 | digit;

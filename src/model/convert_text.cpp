@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/text.hpp"
 #include "model/convert.hpp"
 #include "model/convert_parts.hpp"
 
@@ -10,7 +11,6 @@ namespace {
 
 using parts::misfit;
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::string_view encoding_hint =
     "declare its encoding: {from: value.data, encoding: base64 | hex | utf8}";
 
@@ -19,17 +19,6 @@ std::string_view put_integer(std::int64_t value, std::string& scratch) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     scratch.assign(digits.data(), end);
     return scratch;
-}
-
-// As Uuid::to_string(), into memory that is there already.
-void append_uuid(const Uuid& id, std::string& out) {
-    for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            out.push_back('-');
-        }
-        out.push_back(hex_digits[id.bytes[i] >> 4]);
-        out.push_back(hex_digits[id.bytes[i] & 0x0f]);
-    }
 }
 
 void append_json_string(std::string_view text, std::string& out) {
@@ -99,13 +88,6 @@ bool decode_base64(std::string_view text, std::string& out) {
     return count < 6 && (bits & ((1U << count) - 1)) == 0;
 }
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 bool decode_hex(std::string_view text, std::string& out) {
     if (text.starts_with("\\x") || text.starts_with("0x")) {
         text.remove_prefix(2);
@@ -141,7 +123,7 @@ Fit<std::string_view> text(const Cell& cell, std::string& scratch) {
             return put_integer(cell.integer, scratch);
         case CellKind::uuid:
             scratch.clear();
-            append_uuid(cell.uuid, scratch);
+            cell.uuid.append_to(scratch);
             return std::string_view(scratch);
         default:
             return parts::wrong_kind(cell, "a text");
@@ -163,7 +145,7 @@ Fit<std::string_view> json(const Cell& cell, std::string& scratch) {
             return put_integer(cell.integer, scratch);
         case CellKind::uuid:
             scratch.assign(1, '"');
-            append_uuid(cell.uuid, scratch);
+            cell.uuid.append_to(scratch);
             scratch.push_back('"');
             return std::string_view(scratch);
         default:

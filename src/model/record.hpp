@@ -24,9 +24,6 @@ struct Record {
     std::optional<std::string_view> value;
     std::span<const Header> headers;  // Empty unless the consumer was asked for headers.
 
-    [[nodiscard]] std::size_t bytes() const {
-        return (key ? key->size() : 0) + (value ? value->size() : 0);
-    }
     [[nodiscard]] std::string where() const { return partition->at(offset); }
 };
 

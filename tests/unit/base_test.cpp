@@ -14,9 +14,7 @@ TEST(Uuid, SpellsAndReadsTheSame) {
     const auto id = parse_uuid("6BA7B810-9dad-11d1-80b4-00c04fd430c8");
     ASSERT_TRUE(id);
     EXPECT_EQ(id->to_string(), "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
-    EXPECT_FALSE(id->is_nil());
-    EXPECT_TRUE(Uuid{}.is_nil());
-    EXPECT_TRUE(parse_uuid("00000000-0000-0000-0000-000000000000")->is_nil());
+    EXPECT_EQ(parse_uuid("00000000-0000-0000-0000-000000000000"), Uuid{});
 }
 
 TEST(Uuid, RefusesEveryOtherSpelling) {
@@ -82,7 +80,7 @@ TEST(Text, KnowsWellFormedUtf8) {
     EXPECT_EQ(count_characters("gr\xc3\xbcn \xf0\x9f\x98\x80"), 6U);
 }
 
-TEST(Text, ReadsDurationsAndSizes) {
+TEST(Text, ReadsDurations) {
     EXPECT_EQ(parse_duration_ms("20ms"), 20);
     EXPECT_EQ(parse_duration_ms("30s"), 30'000);
     EXPECT_EQ(parse_duration_ms("5m"), 300'000);
@@ -91,14 +89,6 @@ TEST(Text, ReadsDurationsAndSizes) {
     for (const auto* bad : {"", "5", "-5s", "5 s", "1.5s", "s", "5S", "5w", "+5s",
                             "9223372036854775807d", "99999999999999999999ms"}) {
         EXPECT_FALSE(parse_duration_ms(bad)) << bad;
-    }
-    EXPECT_EQ(parse_size_bytes("512"), 512);
-    EXPECT_EQ(parse_size_bytes("64KiB"), 65536);
-    EXPECT_EQ(parse_size_bytes("16MiB"), 16 << 20);
-    EXPECT_EQ(parse_size_bytes("1GiB"), 1 << 30);
-    EXPECT_EQ(parse_size_bytes("16MB"), 16'000'000);
-    for (const auto* bad : {"", "-1", "1.5MiB", "MiB", "1mib", "9223372036854775807GiB"}) {
-        EXPECT_FALSE(parse_size_bytes(bad)) << bad;
     }
 }
 

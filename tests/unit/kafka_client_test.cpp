@@ -133,7 +133,7 @@ TEST(KafkaUuid, HalvesAreInNetworkOrder) {
               "01234567-89ab-cdef-0011-223344556677");
     EXPECT_EQ(uuid_from_halves(-1, std::numeric_limits<std::int64_t>::min()).to_string(),
               "ffffffff-ffff-ffff-8000-000000000000");
-    EXPECT_TRUE(uuid_from_halves(0, 0).is_nil());
+    EXPECT_EQ(uuid_from_halves(0, 0), Uuid{});
 }
 
 }  // namespace
