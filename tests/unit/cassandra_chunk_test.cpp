@@ -46,6 +46,9 @@ protected:
                 EXPECT_TRUE(closed.insert(row.group).second) << "a group's rows are neighbours";
             }
             last = row.group;
+            EXPECT_TRUE(keys_.contains(row.cells_offset + row.cells_size) ||
+                        row.cells_offset + row.cells_size == chunk_.cells().size())
+                << "a row ends where the next one begins";
             out[row.group].push_back(row.cells_offset);
         }
         EXPECT_EQ(out.size(), chunk_.requests());

@@ -7,14 +7,11 @@ use scylla::errors::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::writers::RowWriter;
 
-/// One row's cells somewhere in the caller's buffer. Where they start is not checked before they
-/// are read, and every read is.
+/// One row's cells. Every read is checked, and bytes left over are an error: cells bound to a
+/// statement with another number of markers must never pass.
 #[derive(Clone, Copy)]
 pub struct Cells<'a> {
-    buffer: &'a [u8],
-    offset: u64,
-    /// The buffer holds this row alone: bytes after it are an error.
-    alone: bool,
+    row: &'a [u8],
 }
 
 /// A cell as it goes on the wire.
@@ -28,7 +25,7 @@ enum Cell<'a> {
 /// What is wrong with a buffer. Names positions, never contents.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Malformed {
-    Offset { offset: u64, size: usize },
+    Outside { offset: u64, size: u64, buffer: usize },
     Truncated { column: usize },
     Length { column: usize, length: i32 },
     Trailing { bytes: usize },
@@ -39,9 +36,10 @@ impl std::error::Error for Malformed {}
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offset { offset, size } => {
-                write!(f, "cells_offset {offset} lies outside of the {size} bytes of cells")
-            }
+            Self::Outside { offset, size, buffer } => write!(
+                f,
+                "a row of {size} bytes at {offset} lies outside of the {buffer} bytes of cells"
+            ),
             Self::Truncated { column } => write!(f, "the cells end inside column {column}"),
             Self::Length { column, length } => {
                 write!(f, "column {column} has the length {length}")
@@ -52,14 +50,20 @@ impl fmt::Display for Malformed {
 }
 
 impl<'a> Cells<'a> {
-    /// The row that starts at `offset` of a buffer of many.
-    pub fn at(buffer: &'a [u8], offset: u64) -> Self {
-        Self { buffer, offset, alone: false }
+    /// The row of `size` bytes at `offset` of a buffer of many.
+    pub fn at(buffer: &'a [u8], offset: u64, size: u64) -> Result<Self, Malformed> {
+        let begin = usize::try_from(offset).ok();
+        let end = offset.checked_add(size).and_then(|end| usize::try_from(end).ok());
+        begin
+            .zip(end)
+            .and_then(|(begin, end)| buffer.get(begin..end))
+            .map(Self::alone)
+            .ok_or(Malformed::Outside { offset, size, buffer: buffer.len() })
     }
 
     /// A buffer that holds exactly one row.
-    pub fn alone(buffer: &'a [u8]) -> Self {
-        Self { buffer, offset: 0, alone: true }
+    pub fn alone(row: &'a [u8]) -> Self {
+        Self { row }
     }
 
     /// Hands each of `columns` cells to `each`, in order.
@@ -68,11 +72,7 @@ impl<'a> Cells<'a> {
         columns: usize,
         mut each: impl FnMut(Cell<'a>) -> Result<(), SerializationError>,
     ) -> Result<(), SerializationError> {
-        let size = self.buffer.len();
-        let mut rest = usize::try_from(self.offset)
-            .ok()
-            .and_then(|offset| self.buffer.get(offset..))
-            .ok_or_else(|| malformed(Malformed::Offset { offset: self.offset, size }))?;
+        let mut rest = self.row;
         for column in 0..columns {
             let Some((length, after)) = rest.split_first_chunk::<4>() else {
                 return Err(malformed(Malformed::Truncated { column }));
@@ -93,7 +93,7 @@ impl<'a> Cells<'a> {
             };
             each(cell)?;
         }
-        if self.alone && !rest.is_empty() {
+        if !rest.is_empty() {
             return Err(malformed(Malformed::Trailing { bytes: rest.len() }));
         }
         Ok(())

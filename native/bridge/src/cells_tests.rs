@@ -23,9 +23,7 @@ fn read<'a>(cells: &Cells<'a>, columns: usize) -> Result<Vec<Cell<'a>>, Malforme
     match result {
         Ok(()) => Ok(out),
         Err(error) => Err(match error.downcast_ref::<Malformed>().expect("only our own error") {
-            Malformed::Offset { offset, size } => {
-                Malformed::Offset { offset: *offset, size: *size }
-            }
+            Malformed::Outside { .. } => panic!("reading stays inside"),
             Malformed::Truncated { column } => Malformed::Truncated { column: *column },
             Malformed::Length { column, length } => {
                 Malformed::Length { column: *column, length: *length }
@@ -37,27 +35,34 @@ fn read<'a>(cells: &Cells<'a>, columns: usize) -> Result<Vec<Cell<'a>>, Malforme
 
 #[test]
 fn values_nulls_and_unset_come_back_in_order() {
-    let mut buffer = vec![9, 9, 9];
-    buffer.extend(encode(&[Some(b"ab"), None, Some(b"")]));
-    buffer.extend((-2i32).to_ne_bytes());
+    let mut row = encode(&[Some(b"ab"), None, Some(b"")]);
+    row.extend((-2i32).to_ne_bytes());
+    let buffer = [&[9, 9, 9], row.as_slice(), &[9, 9, 9]].concat();
     assert_eq!(
-        read(&Cells::at(&buffer, 3), 4).unwrap(),
+        read(&Cells::at(&buffer, 3, row.len() as u64).unwrap(), 4).unwrap(),
         [Cell::Value(b"ab"), Cell::Null, Cell::Value(b""), Cell::Unset]
     );
 }
 
 #[test]
-fn an_offset_outside_of_the_buffer_is_refused() {
+fn a_row_outside_of_the_buffer_is_refused() {
     let buffer = encode(&[None]);
-    for offset in [5, u64::from(u32::MAX), u64::MAX] {
-        assert_eq!(
-            read(&Cells::at(&buffer, offset), 1),
-            Err(Malformed::Offset { offset, size: 4 })
+    for (offset, size) in [(5, 0), (4, 1), (0, 5), (1, u64::MAX), (u64::MAX, 0), (u64::MAX, 4)] {
+        assert!(
+            matches!(Cells::at(&buffer, offset, size), Err(Malformed::Outside { buffer: 4, .. })),
+            "{size} bytes at {offset}"
         );
     }
-    // One past the last byte is inside, but no cell starts there.
-    assert_eq!(read(&Cells::at(&buffer, 4), 1), Err(Malformed::Truncated { column: 0 }));
-    assert_eq!(read(&Cells::at(&buffer, 4), 0), Ok(vec![]));
+    assert_eq!(read(&Cells::at(&buffer, 4, 0).unwrap(), 0), Ok(vec![]));
+}
+
+#[test]
+fn a_row_never_reads_its_neighbours_cells() {
+    let buffer = [encode(&[None, None]), encode(&[Some(b"next")])].concat();
+    let row = Cells::at(&buffer, 0, 8).unwrap();
+    assert_eq!(read(&row, 3), Err(Malformed::Truncated { column: 2 }));
+    assert_eq!(read(&row, 1), Err(Malformed::Trailing { bytes: 4 }));
+    assert!(read(&row, 2).is_ok());
 }
 
 #[test]
@@ -65,25 +70,25 @@ fn every_truncation_is_refused() {
     let buffer = encode(&[Some(b"key"), None, Some(b"value")]);
     for size in 0..buffer.len() {
         assert!(
-            matches!(read(&Cells::at(&buffer[..size], 0), 3), Err(Malformed::Truncated { .. })),
+            matches!(read(&Cells::alone(&buffer[..size]), 3), Err(Malformed::Truncated { .. })),
             "{size} of {} bytes",
             buffer.len()
         );
     }
-    assert!(read(&Cells::at(&buffer, 0), 3).is_ok());
-    assert_eq!(read(&Cells::at(&buffer, 0), 4), Err(Malformed::Truncated { column: 3 }));
+    assert!(read(&Cells::alone(&buffer), 3).is_ok());
+    assert_eq!(read(&Cells::alone(&buffer), 4), Err(Malformed::Truncated { column: 3 }));
 }
 
 #[test]
 fn lengths_that_no_buffer_can_hold_are_refused() {
     for length in [-3, i32::MIN] {
         assert_eq!(
-            read(&Cells::at(&length.to_ne_bytes(), 0), 1),
+            read(&Cells::alone(&length.to_ne_bytes()), 1),
             Err(Malformed::Length { column: 0, length })
         );
     }
     assert_eq!(
-        read(&Cells::at(&i32::MAX.to_ne_bytes(), 0), 1),
+        read(&Cells::alone(&i32::MAX.to_ne_bytes()), 1),
         Err(Malformed::Truncated { column: 0 })
     );
 }

@@ -31,6 +31,7 @@ pub struct SlcRow {
     pub statement: u32,
     pub group: u32,
     pub cells_offset: u64,
+    pub cells_size: u64,
 }
 
 #[repr(C)]
@@ -60,7 +61,7 @@ pub type SlcDone = unsafe extern "C" fn(*mut c_void, *const SlcFailure, usize);
 const _: () = {
     assert!(size_of::<SlcError>() == 1032);
     assert!(size_of::<SlcOptions>() == 72);
-    assert!(size_of::<SlcRow>() == 16);
+    assert!(size_of::<SlcRow>() == 24);
     assert!(size_of::<SlcWrite>() == 56);
     assert!(size_of::<SlcFailure>() == 32);
 };

@@ -5,7 +5,10 @@ use futures::executor::block_on;
 use super::*;
 
 fn rows(groups: &[u32]) -> Vec<SlcRow> {
-    groups.iter().map(|&group| SlcRow { statement: 0, group, cells_offset: 0 }).collect()
+    groups
+        .iter()
+        .map(|&group| SlcRow { statement: 0, group, cells_offset: 0, cells_size: 0 })
+        .collect()
 }
 
 /// A future that is pending once, so that others start before it ends.

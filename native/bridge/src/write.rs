@@ -80,7 +80,7 @@ async fn send(session: &Session, write: &Write, group: Range<usize>) -> Result<(
     tokio::time::timeout(write.timeout, async {
         let first = write.statement(&rows[0])?;
         if let [row] = rows {
-            session.execute_unpaged(first.prepared(), write.cells(row)).await?;
+            session.execute_unpaged(first.prepared(), write.cells(row)?).await?;
             return Ok(());
         }
         let batch = if rows.iter().all(|row| row.statement == rows[0].statement) {
@@ -90,7 +90,7 @@ async fn send(session: &Session, write: &Write, group: Range<usize>) -> Result<(
                 rows.iter().map(|row| write.statement(row)).collect::<Result<_, _>>()?;
             Arc::new(unlogged(statements.iter().map(|statement| statement.prepared())))
         };
-        let values: Vec<_> = rows.iter().map(|row| write.cells(row)).collect();
+        let values: Vec<_> = rows.iter().map(|row| write.cells(row)).collect::<Result<_, _>>()?;
         session.batch(&batch, values).await?;
         Ok(())
     })
@@ -109,7 +109,8 @@ impl Write {
         })
     }
 
-    fn cells(&self, row: &SlcRow) -> Cells<'static> {
-        Cells::at(self.cells, row.cells_offset)
+    fn cells(&self, row: &SlcRow) -> Result<Cells<'static>, Fault> {
+        Cells::at(self.cells, row.cells_offset, row.cells_size)
+            .map_err(|malformed| Fault::usage(malformed.to_string()))
     }
 }

@@ -127,6 +127,8 @@ typedef struct SlcRow {
     uint32_t group;        /* neighbours with the same value go as one unlogged batch: they must
                             * have the same partition key. A group of one row goes as it is. */
     uint64_t cells_offset; /* where its cells begin in SlcWrite.cells, in bytes */
+    uint64_t cells_size;   /* and how many bytes they have; more or fewer than the statement's
+                            * markers take is an error */
 } SlcRow;
 
 typedef struct SlcWrite {
@@ -190,7 +192,7 @@ void slc_rows_free(SlcRows* rows);
 } /* extern "C" */
 
 /* native/bridge/src/types.rs asserts the same sizes. */
-static_assert(sizeof(SlcError) == 1032 && sizeof(SlcOptions) == 72 && sizeof(SlcRow) == 16 &&
+static_assert(sizeof(SlcError) == 1032 && sizeof(SlcOptions) == 72 && sizeof(SlcRow) == 24 &&
                   sizeof(SlcWrite) == 56 && sizeof(SlcFailure) == 32,
               "this header and the library differ; 64-bit platforms only");
 #endif

@@ -173,7 +173,8 @@ void Chunk::list(bool alone) {
             fresh = false;
             wire_.push_back({.statement = rows_[i].statement,
                              .group = static_cast<std::uint32_t>(requests_),
-                             .cells_offset = rows_[i].begin});
+                             .cells_offset = rows_[i].begin,
+                             .cells_size = rows_[i].bytes});
             listed_.push_back(i);
         }
     }

@@ -122,16 +122,17 @@ Result<void> Database::prepare(std::uint32_t route, Deadline deadline) {
         const TablePlan& plan = plans_[route][t];
         const std::uint32_t put = statement(table(route, t), RowOp::put);
         const std::uint32_t del = statement(table(route, t), RowOp::del);
+        // Both or none: a failure must leave no pointer at another statement than its own.
         SLUICE_ASSIGN(auto insert, session_.prepare(plan.insert, deadline));
-        pointers_[put] = insert.get();
-        // The bridge takes no null pointers; nothing deletes from a table without upserts.
-        pointers_[del] = insert.get();
-        statements_[put].emplace(std::move(insert));
+        std::optional<Statement> remove;
         if (!plan.remove.empty()) {
-            SLUICE_ASSIGN(auto remove, session_.prepare(plan.remove, deadline));
-            pointers_[del] = remove.get();
-            statements_[del].emplace(std::move(remove));
+            SLUICE_ASSIGN(remove, session_.prepare(plan.remove, deadline));
         }
+        // The bridge takes no null pointers; nothing deletes from a table without upserts.
+        pointers_[put] = insert.get();
+        pointers_[del] = remove ? remove->get() : insert.get();
+        statements_[put].emplace(std::move(insert));
+        statements_[del] = std::move(remove);
     }
     return {};
 }

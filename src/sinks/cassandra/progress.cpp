@@ -224,9 +224,12 @@ void Progress::save(Session& session, std::span<const Position> positions) {
         // Sorted by topic; the partitions of one are one partition of Cassandra.
         group += topic != nullptr && *topic != partition.topic ? 1 : 0;
         topic = &partition.topic;
-        listener->rows.push_back(
-            {.statement = 0, .group = group, .cells_offset = listener->cells.size()});
+        const std::size_t begin = listener->cells.size();
         append(position, listener->cells);
+        listener->rows.push_back({.statement = 0,
+                                  .group = group,
+                                  .cells_offset = begin,
+                                  .cells_size = listener->cells.size() - begin});
     }
     unsaved_.clear();
     const std::array statement{insert_->get()};
