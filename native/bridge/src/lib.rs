@@ -109,13 +109,6 @@ pub unsafe extern "C" fn slc_statement_free(statement: *mut Statement) {
 /// # Safety
 /// As the header says.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn slc_statement_columns(statement: *const Statement) -> usize {
-    infallible(0, || unsafe { statement.as_ref() }.map_or(0, Statement::columns))
-}
-
-/// # Safety
-/// As the header says.
-#[unsafe(no_mangle)]
 pub unsafe extern "C" fn slc_execute(
     session: *const Session,
     statement: *const Statement,

@@ -31,10 +31,6 @@ impl Statement {
         &self.prepared
     }
 
-    pub fn columns(&self) -> usize {
-        self.prepared.get_variable_col_specs().len()
-    }
-
     /// An unlogged batch of `size` times this statement. Making one costs more than sending it.
     pub fn batch(&self, size: usize) -> Arc<Batch> {
         let mut cache = self.batches.lock().unwrap_or_else(PoisonError::into_inner);

@@ -102,9 +102,6 @@ int32_t slc_close(SlcSession* session, uint32_t deadline_ms);
 int32_t slc_prepare(SlcSession* session, const char* cql, size_t cql_size, uint32_t timeout_ms,
                     SlcStatement** statement, SlcError* error);
 
-/* How many bind markers a row of cells has to fill. */
-size_t slc_statement_columns(const SlcStatement* statement);
-
 /* Writes under way keep what they need of it. NULL is fine. */
 void slc_statement_free(SlcStatement* statement);
 
