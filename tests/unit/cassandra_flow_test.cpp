@@ -65,5 +65,26 @@ TEST_F(CassandraFlow, PollsThatWaitAreJoined) {
     flow_.done(sending, {}, now_);
 }
 
+// A chunk that kept `alone` would send every later row by itself, and reject at its first "invalid".
+TEST_F(CassandraFlow, ASpareChunkKnowsNothingOfItsEarlierLife) {
+    flow_.add(load(0, {0, 1}, 0, 10));
+    flow_.add(load(0, {0, 1}, 10, 20));
+    run_for(10s, [](std::int32_t partition, std::int64_t offset) {
+        return partition == 1 && offset == 4 ? &invalid : nullptr;
+    });
+    ASSERT_EQ(taken<Rejected>().size(), 1U);
+    ASSERT_FALSE(flow_.busy());
+    std::size_t spares = 0;
+    while (const LoadPtr spare = flow_.take_spare()) {
+        ++spares;
+        EXPECT_EQ(spare->counted, 0U);
+        EXPECT_FALSE(spare->sending || spare->database_probe || spare->route_probe);
+        EXPECT_FALSE(spare->alone);
+        EXPECT_EQ(spare->refusals, 0U);
+        EXPECT_EQ(spare->refused_at, 0U);
+    }
+    EXPECT_EQ(spares, 2U);
+}
+
 }  // namespace
 }  // namespace sluice::cassandra

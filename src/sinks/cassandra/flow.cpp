@@ -301,6 +301,8 @@ void Flow::finish(LoadPtr load) {
     bytes_ -= load->counted;
     std::erase(all_, load);
     if (spare_.size() < spare_max) {
+        // Only memory has a next life: what was said of the rows that are gone has none.
+        *load = Load{.chunk = std::move(load->chunk)};
         spare_.push_back(std::move(load));
     }
 }
