@@ -146,5 +146,40 @@ TEST_F(CassandraFlow, ADatabaseThatIsAwayIsTriedAlsoWhenTablesHaveParkedEverythi
     EXPECT_FALSE(flow_.due());
 }
 
+// due() in the past while neither next() nor stale() has anything is a loop without a wait.
+TEST_F(CassandraFlow, WhileTheDatabaseIsAwayNothingIsDueBeforeItsNextTry) {
+    flow_.add(load(0, {0}, 0, 10));
+    flow_.add(load(1, {1}, 0, 10));
+    const auto first = flow_.next(now_);
+    const auto second = flow_.next(now_);
+    flow_.done(first, answer(first, [](auto, auto) { return &unauthorized; }), now_);
+    ASSERT_TRUE(flow_.due());
+    now_ = *flow_.due();  // The route's time has come, and then the database goes away.
+    flow_.done(second, answer(second, [](auto, auto) { return &timeout; }), now_);
+    EXPECT_FALSE(flow_.stale(now_));
+    ASSERT_TRUE(flow_.due());
+    EXPECT_GT(*flow_.due(), now_);
+    now_ = *flow_.due();
+    const auto probe = flow_.next(now_);
+    ASSERT_TRUE(probe);
+    EXPECT_FALSE(flow_.due()) << "only the probe's outcome is waited for";
+    flow_.done(probe, {}, now_);
+    run_for(10s, good);
+    EXPECT_FALSE(flow_.busy());
+}
+
+TEST_F(CassandraFlow, WithNothingToTryTheDatabaseWithNothingIsDue) {
+    flow_.add(load(0, {0}, 0, 10));
+    flow_.add(load(0, {1}, 0, 10));
+    const auto first = flow_.next(now_);
+    const auto second = flow_.next(now_);
+    flow_.drop(partition_of(0));
+    flow_.done(first, answer(first, [](auto, auto) { return &timeout; }), now_);
+    EXPECT_FALSE(flow_.due()) << "the other chunk's outcome is waited for";
+    flow_.done(second, {}, now_);
+    EXPECT_FALSE(flow_.busy());
+    EXPECT_FALSE(flow_.due());
+}
+
 }  // namespace
 }  // namespace sluice::cassandra

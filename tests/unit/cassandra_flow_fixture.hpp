@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -27,10 +28,14 @@ protected:
     // What the server says of a row: nothing is good.
     using Server = std::function<const Error*(std::int32_t partition, std::int64_t offset)>;
     static const Error* good(std::int32_t, std::int64_t) { return nullptr; }
+    static std::chrono::milliseconds backoff(unsigned attempt) {
+        return std::min(std::chrono::milliseconds{100} * (1 << std::min(attempt, 10U)),
+                        std::chrono::milliseconds{5000});
+    }
 
     Table table_ = make_table();
     TablePlan plan_ = make_plan(complete(upsert_target(), table_), table_, {});
-    Flow flow_{2, 2};
+    Flow flow_{2, 2, backoff};
     TimePoint now_{};
     std::uint64_t chunks_ = 0;
     std::vector<DestinationEvent> events_;

@@ -16,7 +16,7 @@ TEST_F(CassandraFlow, UnderRandomFaultsEachRecordIsDurableOnce) {
     for (unsigned seed = 1; seed <= 200; ++seed) {
         SCOPED_TRACE(seed);
         std::mt19937 random(seed);
-        flow_ = Flow(2, 2);
+        flow_ = Flow(2, 2, backoff);
         events_.clear();
         constexpr std::int32_t partitions = 4;
         std::array<std::int64_t, partitions> next{};

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/backoff.hpp"
 #include "base/check.hpp"
 #include "sinks/cassandra/database.hpp"
 #include "sinks/cassandra/flow.hpp"
@@ -87,7 +88,8 @@ public:
           log_(std::move(log)),
           routes_(std::move(routes)),
           open_(routes_.size()),
-          flow_(routes_.size(), chunks_sending_max),
+          flow_(routes_.size(), chunks_sending_max,
+                [backoff = Backoff()](unsigned attempt) mutable { return backoff.wait(attempt); }),
           mailbox_(std::make_shared<Mailbox>()) {}
 
     ~CassandraDestination() override { close(Deadline::in(0ms)); }

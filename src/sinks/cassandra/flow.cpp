@@ -23,8 +23,8 @@ bool is_too_large(const Error& error) {
 
 }  // namespace
 
-Flow::Flow(std::size_t routes, std::size_t sending_max)
-    : sending_max_(sending_max), routes_(routes) {}
+Flow::Flow(std::size_t routes, std::size_t sending_max, Backoff backoff)
+    : sending_max_(sending_max), routes_(routes), backoff_(std::move(backoff)) {}
 
 void Flow::add(LoadPtr load) {
     load->counted = load->chunk.bytes();
@@ -267,16 +267,17 @@ void Flow::sweep() {
     }
 }
 
+// While the database is away no table is read: a route's time that is past must not keep the
+// caller from waiting.
 std::optional<TimePoint> Flow::due() const {
+    if (database_) {
+        return can_probe_database() ? std::optional(database_->due) : std::nullopt;
+    }
     std::optional<TimePoint> first;
-    const auto consider = [&](const std::optional<Fault>& fault) {
+    for (const auto& [fault, parked] : routes_) {
         if (fault && fault->probes == 0 && (!first || fault->due < *first)) {
             first = fault->due;
         }
-    };
-    consider(database_);
-    for (const auto& route : routes_) {
-        consider(route.fault);
     }
     return first;
 }

@@ -13,13 +13,13 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "base/backoff.hpp"
 #include "sinks/cassandra/chunk.hpp"
 #include "sinks/cassandra/session.hpp"
 #include "sinks/destination.hpp"
@@ -43,8 +43,11 @@ using LoadPtr = std::shared_ptr<Load>;
 
 class Flow {
 public:
+    // How long to wait before the attempt with this number, counted from 1.
+    using Backoff = std::function<std::chrono::milliseconds(unsigned attempt)>;
+
     // `sending_max` chunks are under way at once.
-    Flow(std::size_t routes, std::size_t sending_max);
+    Flow(std::size_t routes, std::size_t sending_max, Backoff backoff);
 
     // Takes what was sealed.
     void add(LoadPtr load);
@@ -66,7 +69,7 @@ public:
     // Forgets what was not taken of it: it belongs to an earlier acquisition.
     void discard_events(const TopicPartition& partition);
 
-    // When next() or stale() may have something without an outcome before.
+    // When next() or stale() have something without an outcome before. In the past: now.
     [[nodiscard]] std::optional<TimePoint> due() const;
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     [[nodiscard]] bool busy() const;
@@ -115,6 +118,7 @@ private:
     void database_failed(Load& load, const Error& error, TimePoint now);
     void database_passed();
     bool may_probe_database(TimePoint now);
+    [[nodiscard]] bool can_probe_database() const;
     void route_failed(Load& load, const Verdict& verdict, TimePoint now);
     void end_probe(Load& load, bool passed, TimePoint now);
     void end_route_fault(std::uint32_t route);

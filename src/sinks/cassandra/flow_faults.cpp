@@ -28,16 +28,23 @@ void Flow::database_failed(Load& load, const Error& error, TimePoint now) {
     }
     database_->error = error;
     database_->probes = 0;
-    database_->due = now + backoff_.wait(++database_->attempts);
+    database_->due = now + backoff_(++database_->attempts);
     if (changed) {
         events_.emplace_back(Waiting{error, std::nullopt});
     }
 }
 
+bool Flow::can_probe_database() const {
+    return database_->probes == 0 && sending_ < sending_max_ &&
+           (!queue_.empty() || std::ranges::any_of(routes_, [](const RouteState& route) {
+               return !route.parked.empty();
+           }));
+}
+
 // Where faults of tables have parked everything, a parked chunk must do: it tells at least that
 // the database answers.
 bool Flow::may_probe_database(TimePoint now) {
-    if (database_->probes > 0 || now < database_->due) {
+    if (!can_probe_database() || now < database_->due) {
         return false;
     }
     for (auto route = routes_.begin(); queue_.empty() && route != routes_.end(); ++route) {
@@ -77,7 +84,7 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
         return;
     }
     fault->due = now +
-                 (fault->told ? backoff_.wait(++fault->attempts) : refusal_wait(load.refusals));
+                 (fault->told ? backoff_(++fault->attempts) : refusal_wait(load.refusals));
 }
 
 void Flow::end_probe(Load& load, bool passed, TimePoint now) {
@@ -93,7 +100,7 @@ void Flow::end_probe(Load& load, bool passed, TimePoint now) {
     if (fault->passed) {
         end_route_fault(load.chunk.route());
     } else {
-        fault->due = now + backoff_.wait(++fault->attempts);
+        fault->due = now + backoff_(++fault->attempts);
     }
 }
 
@@ -146,7 +153,7 @@ void Flow::refreshed(std::uint32_t route, std::optional<Error> wrong, TimePoint 
         if (wrong->action != Action::retry) {
             tell(route, *state.fault, std::move(*wrong));
         }
-        state.fault->due = now + backoff_.wait(++state.fault->attempts);
+        state.fault->due = now + backoff_(++state.fault->attempts);
         return;
     }
     state.fault->passed = false;
