@@ -231,3 +231,18 @@ def test_a_row_larger_than_cassandra_takes_is_a_bad_record(sluice, make_topic, k
     topic.send("0", "1", partition=1)
     done = sluice.drain(topic, None, keyspace, timeout=30).expect(1)
     done.has("is stopped", f"{topic.name}[0]@1")
+
+
+@pytest.mark.slow
+def test_a_record_that_only_the_server_refuses_is_a_bad_record_also_without_neighbours(sluice, make_topic,
+                                                                                       keyspace, table):
+    """An index takes 65,535 bytes; nothing but the server knows. No other record ever passes."""
+    topic = make_topic(2)
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY, v text)",
+                    f"CREATE INDEX ON {{ks}}.{table} (v)")
+    topic.send(json.dumps({"id": 1, "v": "S" * 70_000}), partition=0)
+    route = f"    cassandra: {{table: {table}, mode: upsert, key: id}}"
+    file = sluice.config(topic, route, None, keyspace)
+    done = sluice.drain_file(file).expect(1).lacks("SSSS")
+    done.has("is stopped", f"{topic.name}[0]@0", "Cannot index value")
+    assert keyspace.rows(f"SELECT id FROM {{ks}}.{table}") == []

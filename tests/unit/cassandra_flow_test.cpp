@@ -65,7 +65,8 @@ TEST_F(CassandraFlow, PollsThatWaitAreJoined) {
     flow_.done(sending, {}, now_);
 }
 
-// A chunk that kept `alone` would send every later row by itself, and reject at its first "invalid".
+// A chunk that kept `alone` would send every later row by itself, and reject at its first
+// "invalid".
 TEST_F(CassandraFlow, ASpareChunkKnowsNothingOfItsEarlierLife) {
     flow_.add(load(0, {0, 1}, 0, 10));
     flow_.add(load(0, {0, 1}, 10, 20));

@@ -12,13 +12,17 @@ constexpr std::size_t spare_max = 8;
 
 // A row that is invalid on its own is tried this often before it, or its table, is blamed.
 constexpr unsigned refusals_max = 3;
+// A record without neighbours is blamed after its table was read so often, over eight seconds:
+// longer than nodes need to agree on a schema, and no longer than an idle topic may be held up.
+constexpr unsigned confirmations_max = 5;
 
 bool is_dead(const LoadPtr& load) { return !load->chunk.has_live(); }
 
-// Cassandra's MutationExceededMaxSizeException: no table and no neighbour makes this row fit, so
-// that no neighbour needs to be waited for.
+// Cassandra's MutationExceededMaxSizeException and its limit of a message: no table and no
+// neighbour makes this row fit, so that none needs to be waited for.
 bool is_too_large(const Error& error) {
-    return error.detail.find("oversized mutation") != std::string::npos;
+    return error.detail.find("oversized mutation") != std::string::npos ||
+           error.detail.find("exceeds allowed maximum") != std::string::npos;
 }
 
 }  // namespace
@@ -118,6 +122,7 @@ Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
     });
     if (refused && ++load.refusals == 1) {
         load.refused_at = outcomes_;
+        load.confirmations = 0;
     }
     for (const auto& failure : outcome.failures) {
         judge_row(load, load.chunk.row_at(failure.row), outcome.errors[failure.error], verdict);
@@ -141,17 +146,25 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
         refuse(*partition, error);
     } else if (error.code == code_invalid && !load.alone) {
         verdict.isolate = true;
-    } else if (error.code == code_invalid && is_too_large(error)) {
-        verdict.rejections.push_back({partition, load.chunk.offset_of(row), error});
-    } else if (error.code == code_invalid && load.refusals >= refusals_max &&
-               passed_at_.size() > load.chunk.statement_of(row) &&
-               passed_at_[load.chunk.statement_of(row)] > load.refused_at) {
+    } else if (error.code == code_invalid && is_records_fault(load, row, error)) {
         verdict.rejections.push_back({partition, load.chunk.offset_of(row), error});
     } else {
         const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
         verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
         verdict.table = error;
     }
+}
+
+// Of a row that is invalid on its own.
+bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& error) const {
+    if (is_too_large(error)) {
+        return true;
+    }
+    const std::uint32_t statement = load.chunk.statement_of(row);
+    const bool neighbour_passed = statement < passed_at_.size() &&
+                                  passed_at_[statement] > load.refused_at;
+    return load.refusals >= refusals_max &&
+           (neighbour_passed || load.confirmations >= confirmations_max);
 }
 
 // Where a chunk goes that came back.

@@ -6,8 +6,8 @@
 // What failed in passing is sent again until it is through: a fault of the database holds up
 // everything but one chunk that tries, a fault of a table its route alone. "Invalid" is the one
 // answer that may be a table's or a record's fault: then the rows go again one by one, the table
-// is read again, and only a row that still fails alone while a neighbour of the same statement
-// passes is a record's fault.
+// is read again, and only a row that still fails alone is a record's fault: at once where a
+// neighbour of the same statement passes, else when the table was found unchanged often enough.
 #pragma once
 
 #include <chrono>
@@ -38,6 +38,7 @@ struct Load {
     bool alone = false;            // Its rows go one by one.
     unsigned refusals = 0;         // How often rows of it were invalid on their own.
     std::uint64_t refused_at = 0;  // Flow::outcomes_ at the first of those.
+    unsigned confirmations = 0;    // How often its table was read since, and was unchanged.
 };
 using LoadPtr = std::shared_ptr<Load>;
 
@@ -117,6 +118,8 @@ private:
 
     void database_failed(Load& load, const Error& error, TimePoint now);
     void database_passed();
+    [[nodiscard]] bool is_records_fault(const Load& load, std::uint32_t row,
+                                        const Error& error) const;
     bool may_probe_database(TimePoint now);
     [[nodiscard]] bool can_probe_database() const;
     void route_failed(Load& load, const Verdict& verdict, TimePoint now);

@@ -84,7 +84,7 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
         return;
     }
     fault->due = now +
-                 (fault->told ? backoff_(++fault->attempts) : refusal_wait(load.refusals));
+                 (load.refusals > 0 ? refusal_wait(load.refusals) : backoff_(++fault->attempts));
 }
 
 void Flow::end_probe(Load& load, bool passed, TimePoint now) {
@@ -116,6 +116,7 @@ void Flow::end_route_fault(std::uint32_t route) {
         // What the table's fault said of its rows counts no longer.
         load->alone = false;
         load->refusals = 0;
+        load->confirmations = 0;
         queue_.push_front(std::move(load));
     }
 }
@@ -161,6 +162,7 @@ void Flow::refreshed(std::uint32_t route, std::optional<Error> wrong, TimePoint 
         LoadPtr load = std::move(state.parked.front());
         state.parked.pop_front();
         load->route_probe = true;
+        ++load->confirmations;
         ++state.fault->probes;
         queue_.push_front(std::move(load));
     }
