@@ -292,3 +292,18 @@ def test_a_new_partition_that_waits_for_a_stopped_one_is_listed(sluice, make_top
     done = sluice.drain(topic, None, keyspace, timeout=40).expect(1)
     done.has(f"{topic.name}[1] did not reach its end", f"{topic.name}[0]", "stopped")
     done.has(f"{topic.name}[0] did not reach its end", "not JSON")
+
+
+def test_a_first_start_stores_all_partitions_of_a_wide_topic_at_once(sluice, make_topic, keyspace, names):
+    """As one batch into one partition of Cassandra, whose size threshold (50 KiB) counts only batches over several.
+    A part of them would make the next attempt continue, and read what `start: latest` leaves out."""
+    pipeline = names.new() + "_" + "p" * 150
+    topic = make_topic(200)
+    topic.send(*(str(number) for number in range(400)))
+    file = sluice.config(topic, "    cassandra: true", None, keyspace, pipeline=pipeline, start="latest")
+    sluice.drain_file(file).expect(0).has("starts afresh at latest, 200 partitions")
+    kept = keyspace.rows("SELECT partition, next_offset, start FROM {ks}.sluice_progress WHERE "
+                         f"pipeline = '{pipeline}' AND topic = '{topic.name}'")
+    assert {partition: offset for partition, offset, _ in kept} == topic.kafka.ends(topic.name)
+    assert {start for _, _, start in kept} == {"latest"}
+    assert verify.cassandra_events(keyspace, topic) == []

@@ -4,6 +4,9 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <future>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "base/check.hpp"
@@ -24,6 +27,15 @@ std::string topic_condition(const std::string& pipeline, const std::string& topi
     return " WHERE pipeline = " + quote_text(pipeline) + " AND topic = " + quote_text(topic);
 }
 
+Error no_answer(std::string op) {
+    return {.action = Action::retry,
+            .op = std::move(op),
+            .where = {},
+            .code = "timeout",
+            .detail = "no answer within the time that was left",
+            .hint = {}};
+}
+
 Error with_definition(Error error, const std::string& definition) {
     if (error.action == Action::configure) {
         error.hint = "have this run by a role that may: " + definition;
@@ -38,21 +50,19 @@ struct Progress::Background {
     std::atomic<bool> under_way{false};
 };
 
-namespace {
-
-// One batch a topic, all in one request of the driver.
-struct SaveListener final : WriteListener {
-    explicit SaveListener(std::function<void()> ended) : ended_(std::move(ended)) {}
-    void done(WriteOutcome) noexcept override { ended_(); }
+// All positions of a topic are one batch into one partition of Cassandra: all are stored or none,
+// and the server's batch_size_fail_threshold counts only batches over several partitions. A row
+// has some 150 bytes, so that the 16 MiB of a message hold all partitions that a topic may have.
+struct Progress::Write final : WriteListener {
+    explicit Write(std::function<void(WriteOutcome)> ended) : ended_(std::move(ended)) {}
+    void done(WriteOutcome outcome) noexcept override { ended_(std::move(outcome)); }
 
     std::string cells;
     std::vector<SlcRow> rows;
 
 private:
-    std::function<void()> ended_;
+    std::function<void(WriteOutcome)> ended_;
 };
-
-}  // namespace
 
 Progress::Progress(std::string pipeline, std::string keyspace)
     : pipeline_(std::move(pipeline)),
@@ -189,57 +199,79 @@ void Progress::append(const Position& position, std::string& cells) const {
     append_number(cells, base + (position.clock ? position.clock->value() : position.next.value()));
 }
 
+void Progress::append(std::span<const Position> of_topic, Write& write) const {
+    const std::uint32_t group = write.rows.empty() ? 0 : write.rows.back().group + 1;
+    for (const auto& position : of_topic) {
+        const std::size_t begin = write.cells.size();
+        append(position, write.cells);
+        write.rows.push_back({.statement = 0,
+                              .group = group,
+                              .cells_offset = begin,
+                              .cells_size = write.cells.size() - begin});
+    }
+}
+
+Result<void> Progress::send(Session& session, std::unique_ptr<Write> write,
+                            std::chrono::milliseconds timeout) {
+    const std::array statement{insert_->get()};
+    const WriteRequest request{.statements = statement,
+                               .cells = write->cells,
+                               .rows = write->rows.data(),
+                               .rows_size = write->rows.size(),
+                               .in_flight_max = 0,
+                               .timeout = timeout};
+    return session.write(request, std::move(write));
+}
+
 Result<void> Progress::begin(Session& session, std::span<const Position> positions,
                              Deadline deadline) {
-    std::map<std::string, std::vector<Position>> there;
+    std::map<std::string, std::vector<Position>> topics;
     for (const auto& position : positions) {
-        const std::string& topic = position.partition.topic;
-        if (!there.contains(topic)) {
-            SLUICE_ASSIGN(auto stored, read(session, topic, deadline));
-            there.emplace(topic, std::move(stored.positions));
-        }
-        const auto& known = there.at(topic);
-        if (std::ranges::find(known, position.partition, &Position::partition) != known.end()) {
-            continue;
-        }
-        std::string cells;
-        append(position, cells);
-        SLUICE_TRY(session.execute(*insert_, cells, deadline));
+        topics[position.partition.topic].push_back(position);
+    }
+    const auto outcome = std::make_shared<std::promise<WriteOutcome>>();
+    auto write = std::make_unique<Write>(
+        [outcome](WriteOutcome what) { outcome->set_value(std::move(what)); });
+    for (auto& [topic, begun] : topics) {
+        SLUICE_ASSIGN(const auto there, read(session, topic, deadline));
+        std::erase_if(begun, [&](const Position& position) {
+            return std::ranges::find(there.positions, position.partition, &Position::partition) !=
+                   there.positions.end();
+        });
+        append(begun, *write);
+    }
+    if (write->rows.empty()) {
+        return {};
+    }
+    auto answer = outcome->get_future();
+    // The driver takes no time as its default.
+    SLUICE_TRY(send(session, std::move(write), std::max(deadline.left(), 1ms)));
+    if (answer.wait_for(deadline.left()) != std::future_status::ready) {
+        return fail(no_answer("cassandra.begin"));
+    }
+    WriteOutcome what = answer.get();
+    if (!what.failures.empty()) {
+        return fail(std::move(what.errors[what.failures.front().error]));
     }
     return {};
 }
 
 void Progress::save(Session& session, std::span<const Position> positions) {
     for (const auto& position : positions) {
-        unsaved_.insert_or_assign(position.partition, position);
+        unsaved_[position.partition.topic].insert_or_assign(position.partition.partition, position);
     }
     if (unsaved_.empty() || background_->under_way.exchange(true)) {
         return;
     }
-    auto listener = std::make_unique<SaveListener>(
-        [background = background_] { background->under_way = false; });
-    std::uint32_t group = 0;
-    const std::string* topic = nullptr;
-    for (const auto& [partition, position] : unsaved_) {
-        // Sorted by topic; the partitions of one are one partition of Cassandra.
-        group += topic != nullptr && *topic != partition.topic ? 1 : 0;
-        topic = &partition.topic;
-        const std::size_t begin = listener->cells.size();
-        append(position, listener->cells);
-        listener->rows.push_back({.statement = 0,
-                                  .group = group,
-                                  .cells_offset = begin,
-                                  .cells_size = listener->cells.size() - begin});
+    auto write = std::make_unique<Write>(
+        [background = background_](const WriteOutcome&) { background->under_way = false; });
+    for (const auto& [topic, saved] : unsaved_) {
+        std::vector<Position> of_topic;
+        std::ranges::copy(std::views::values(saved), std::back_inserter(of_topic));
+        append(of_topic, *write);
     }
     unsaved_.clear();
-    const std::array statement{insert_->get()};
-    const WriteRequest request{.statements = statement,
-                               .cells = listener->cells,
-                               .rows = listener->rows.data(),
-                               .rows_size = listener->rows.size(),
-                               .in_flight_max = 0,
-                               .timeout = save_wait};
-    if (!session.write(request, std::move(listener))) {
+    if (!send(session, std::move(write), save_wait)) {
         background_->under_way = false;  // The session is being closed.
     }
 }

@@ -42,7 +42,7 @@ public:
                                          Deadline deadline);
     // True if this topic has progress here, or had and was reset.
     Result<bool> knows(Session& session, const std::string& topic, Deadline deadline);
-    // Stores those that are not there yet, and waits for it.
+    // Stores those that are not there yet, of each topic all or none, and waits for it.
     Result<void> begin(Session& session, std::span<const Position> positions, Deadline deadline);
     // Stores in the background, one write at a time: positions that come meanwhile wait for the
     // next call, and the last of each partition counts.
@@ -53,6 +53,7 @@ public:
 
 private:
     struct Background;
+    struct Write;
     struct Stored {
         std::vector<Position> positions;
         std::optional<std::int64_t> mark;
@@ -61,14 +62,17 @@ private:
     Result<Uuid> read_identity(Session& session, Deadline deadline) const;
     Result<Stored> read(Session& session, const std::string& topic, Deadline deadline);
     void append(const Position& position, std::string& cells) const;
+    void append(std::span<const Position> of_topic, Write& write) const;
+    Result<void> send(Session& session, std::unique_ptr<Write> write,
+                      std::chrono::milliseconds timeout);
 
     std::string pipeline_;
     std::string keyspace_;
     std::string table_;     // Quoted, with the keyspace.
     std::string identity_;  // Likewise.
     std::optional<Statement> insert_;
-    std::map<std::string, std::int64_t> floors_;  // By topic, as read.
-    std::map<TopicPartition, Position> unsaved_;
+    std::map<std::string, std::int64_t> floors_;                      // By topic, as read.
+    std::map<std::string, std::map<PartitionId, Position>> unsaved_;  // By topic.
     std::shared_ptr<Background> background_;
 };
 
