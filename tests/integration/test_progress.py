@@ -307,3 +307,21 @@ def test_a_first_start_stores_all_partitions_of_a_wide_topic_at_once(sluice, mak
     assert {partition: offset for partition, offset, _ in kept} == topic.kafka.ends(topic.name)
     assert {start for _, _, start in kept} == {"latest"}
     assert verify.cassandra_events(keyspace, topic) == []
+
+
+def test_a_reset_after_a_reset_leaves_a_mark_that_counts(sluice, make_topic, keyspace):
+    """The mark is newer than what was deleted, each time: rows in the table are intended, and progress is kept."""
+    topic = make_topic(2)
+    flags = sluice.flags(topic, None, keyspace)
+    query = ("SELECT partition, next_offset, WRITETIME(next_offset) FROM {ks}.sluice_progress WHERE "
+             f"pipeline = '{topic.name}' AND topic = '{topic.name}'")
+    newest = -1
+    for round_ in range(2):
+        topic.send(str(round_), partition=0)
+        sluice.drain(topic, None, keyspace).expect(0).has("starts afresh")
+        verify.assert_equal(topic, None, keyspace)
+        for _ in range(2):
+            sluice.run("reset", "--lane", "cassandra", "--yes", *flags).expect(0)
+            (partition, offset, written), = keyspace.rows(query)
+            assert (partition, offset) == (-1, -1) and written > newest
+            newest = written

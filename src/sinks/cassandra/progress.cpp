@@ -288,15 +288,15 @@ Result<std::size_t> Progress::forget(Session& session, const std::string& topic,
         partitions += rows.integer(r, 0) != mark_partition ? 1 : 0;
         newest = std::max(newest, rows.integer(r, 1));
     }
-    // A delete wins over what is as old as it, so the mark and all later saves must be newer.
+    // A delete wins over what is as old as it, so the mark and all later saves must be newer. Both
+    // are one write: after a delete alone the next reset would find nothing to be newer than.
     const auto mark = std::to_string(newest + 1);
-    SLUICE_TRY(session.query("DELETE FROM " + table_ + " USING TIMESTAMP " +
-                                 std::to_string(newest) + condition,
-                             deadline));
     SLUICE_TRY(session.query(
-        "INSERT INTO " + table_ + " (pipeline, topic, partition, next_offset, clock) VALUES (" +
-            quote_text(pipeline_) + ", " + quote_text(topic) + ", " +
-            std::to_string(mark_partition) + ", -1, " + mark + ") USING TIMESTAMP " + mark,
+        "BEGIN UNLOGGED BATCH INSERT INTO " + table_ +
+            " (pipeline, topic, partition, next_offset, clock) VALUES (" + quote_text(pipeline_) +
+            ", " + quote_text(topic) + ", " + std::to_string(mark_partition) + ", -1, " + mark +
+            ") USING TIMESTAMP " + mark + "; DELETE FROM " + table_ + " USING TIMESTAMP " +
+            std::to_string(newest) + condition + "; APPLY BATCH",
         deadline));
     return partitions;
 }
