@@ -325,3 +325,16 @@ def test_a_reset_after_a_reset_leaves_a_mark_that_counts(sluice, make_topic, key
             (partition, offset, written), = keyspace.rows(query)
             assert (partition, offset) == (-1, -1) and written > newest
             newest = written
+
+
+def test_a_zero_config_route_may_join_a_pipeline_that_has_progress_on_another_topic(sluice, make_topic,
+                                                                                    own_keyspace):
+    orders, visits = make_topic(1), make_topic(1)
+    own_keyspace.create("CREATE TABLE {ks}.orders (id int PRIMARY KEY)")
+    orders.send('{"id": 1}')
+    visits.send("1", "2")
+    route = "    cassandra: {table: orders}\n"
+    sluice.drain_file(sluice.config(orders, route, None, own_keyspace)).expect(0)
+    more = f"{route}  - topic: {visits.name}\n    cassandra: true"
+    sluice.drain_file(sluice.config(orders, more, None, own_keyspace)).expect(0)
+    verify.assert_equal(visits, None, own_keyspace)

@@ -49,14 +49,14 @@ Error changed_table(const TablePlan& plan) {
 }
 
 // A table made anew would lack what the progress says is written.
-Error lost_table(const std::string& pipeline) {
+Error lost_table(const std::string& pipeline, const std::string& topic) {
     return {
         .action = Action::stop,
         .op = "cassandra.table",
         .where = {},
         .code = {},
-        .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
-                  std::string(events_table) + "' is gone",
+        .detail = "pipeline '" + pipeline + "' has progress on topic '" + topic +
+                  "', but its table '" + std::string(events_table) + "' does not exist",
         .hint = "restore the table, or forget the progress with `sluice reset --lane cassandra`"};
 }
 
@@ -71,16 +71,22 @@ Database::Database(const DestinationOptions& options, Session session)
       session_(std::move(session)),
       progress_(options.pipeline, options.keyspace) {}
 
-Result<bool> Database::has_progress(std::span<const Route> routes, Deadline deadline) {
+Result<std::optional<std::string>> Database::begun_zero_config(std::span<const Route> routes,
+                                                               Deadline deadline) {
     for (const auto& route : routes) {
+        const bool zero_config = std::ranges::any_of(
+            route.targets, [](const Target& target) { return target.table.empty(); });
         for (const auto& topic : route.topics) {
+            if (!zero_config) {
+                continue;
+            }
             SLUICE_ASSIGN(const auto positions, progress_.stored(session_, topic, deadline));
             if (!positions.empty()) {
-                return true;
+                return std::optional(topic);
             }
         }
     }
-    return false;
+    return std::optional<std::string>{};
 }
 
 Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& options,
@@ -90,11 +96,11 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     SLUICE_TRY(create_keyspace(session, options, log, deadline));
     std::unique_ptr<Database> database(new Database(options, std::move(session)));
     SLUICE_ASSIGN(database->id_, database->progress_.open(database->session_, deadline));
-    SLUICE_ASSIGN(const bool begun, database->has_progress(routes, deadline));
-    SLUICE_ASSIGN(auto resolved,
-                  resolve(database->session_, database->place_, routes, !begun, deadline));
+    SLUICE_ASSIGN(const auto begun, database->begun_zero_config(routes, deadline));
+    SLUICE_ASSIGN(auto resolved, resolve(database->session_, database->place_, routes,
+                                         !begun.has_value(), deadline));
     if (!resolved.missing.empty()) {
-        return fail(lost_table(options.pipeline));
+        return fail(lost_table(options.pipeline, begun.value_or("")));
     }
     for (const auto& definition : resolved.created) {
         log->info("created the table, which was missing: {}", definition);

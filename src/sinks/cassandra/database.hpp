@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sinks/cassandra/destination.hpp"
@@ -46,8 +48,9 @@ public:
     Result<void> check_afresh(std::span<const Position> positions, Deadline deadline);
 
 private:
-    // Of any topic.
-    Result<bool> has_progress(std::span<const Route> routes, Deadline deadline);
+    // A topic with progress that feeds the zero-config table, which is one for all routes.
+    Result<std::optional<std::string>> begun_zero_config(std::span<const Route> routes,
+                                                         Deadline deadline);
     Database(const DestinationOptions& options, Session session);
 
     Result<void> prepare(std::uint32_t route, Deadline deadline);
