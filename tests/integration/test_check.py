@@ -202,3 +202,19 @@ def test_privileges_on_existing_offsets_are_checked(sluice, topic, database, nam
                                         "GRANT ALL ON events TO {role}")
     done = sluice.run("check", *sluice.flags(topic, database), PGPASSWORD="secret").expect(3)
     done.has("lacks SELECT, INSERT or UPDATE on", "offsets")
+
+
+def test_what_a_first_start_reads_in_cassandra_is_checked(check, sluice, topic, cassandra, keyspace, table,
+                                                          names):
+    """It looks whether the table has rows that no progress accounts for."""
+    role = names.new()
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY)")
+    cassandra.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
+    cassandra.execute(f"GRANT MODIFY ON KEYSPACE {keyspace.name} TO {role}")
+    try:
+        file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace, username=role)
+        done = check("-c", file, CASSANDRA_PASSWORD="secret").expect(3)
+        done.has("problem  cassandra", f"lacks SELECT on table {table}",
+                 f'GRANT SELECT ON TABLE "{keyspace.name}"."{table}" TO "{role}"')
+    finally:
+        cassandra.execute(f"DROP ROLE {role}")

@@ -191,12 +191,13 @@ Result<bool> Database::has_rows_of(const TablePlan& plan, const TableName& table
                                    Deadline deadline) {
     const bool buckets = std::ranges::find(plan.binds, Fill::bucket, &Bind::fill) !=
                          plan.binds.end();
+    const std::string& key = plan.binds.front().column.name;
     if (!buckets) {
         SLUICE_ASSIGN(const bool accounted, accounted_for(topic, table, deadline));
         if (accounted) {
             return false;
         }
-        return has_rows(session_, quoted(table), {}, deadline);
+        return has_rows(session_, quoted(table), key, {}, deadline);
     }
     for (const auto& position : positions) {
         if (position.partition.topic != topic) {
@@ -206,7 +207,7 @@ Result<bool> Database::has_rows_of(const TablePlan& plan, const TableName& table
             "WHERE kafka_topic = " + quote_text(topic) +
             " AND kafka_partition = " + std::to_string(position.partition.partition.value()) +
             " AND bucket = " + std::to_string(position.next.value() / bucket_offsets);
-        SLUICE_ASSIGN(const bool rows, has_rows(session_, quoted(table), condition, deadline));
+        SLUICE_ASSIGN(const bool rows, has_rows(session_, quoted(table), key, condition, deadline));
         if (rows) {
             return true;
         }

@@ -3,10 +3,13 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace sluice::cassandra {
 namespace {
+
+using namespace std::string_view_literals;
 
 constexpr std::size_t replicas_max = 3;
 
@@ -42,14 +45,23 @@ Result<void> create_events(Session& session, const std::string& definition, Dead
     return {};
 }
 
+// To read is needed once: a first start looks whether the table has rows.
+constexpr std::array to_start{"SELECT"sv, "MODIFY"sv};
+constexpr std::array to_write{"MODIFY"sv};
+using Permissions = std::span<const std::string_view>;
+
 Result<void> check_privileges(Session& session, const Place& place, const Table& table,
-                              std::vector<Error>& problems, Deadline deadline) {
-    if (!place.username) {
-        return {};
-    }
-    SLUICE_ASSIGN(const bool allowed, may_use(session, "MODIFY", table, *place.username, deadline));
-    if (!allowed) {
-        problems.push_back(lacks_permission("MODIFY", table, *place.username));
+                              Permissions permissions, std::vector<Error>& problems,
+                              Deadline deadline) {
+    for (const auto permission : permissions) {
+        if (!place.username) {
+            continue;
+        }
+        SLUICE_ASSIGN(const bool allowed,
+                      may_use(session, permission, table, *place.username, deadline));
+        if (!allowed) {
+            problems.push_back(lacks_permission(permission, table, *place.username));
+        }
     }
     return {};
 }
@@ -62,12 +74,12 @@ struct Fitted {
 };
 
 Result<Fitted> fit(Session& session, const Place& place, const Route& route, const Target& target,
-                   const Table& table, Deadline deadline) {
+                   const Table& table, Permissions permissions, Deadline deadline) {
     Fitted out;
     out.target = complete(target, table);
     out.problems = find_problems(out.target, table);
     if (out.problems.empty()) {
-        SLUICE_TRY(check_privileges(session, place, table, out.problems, deadline));
+        SLUICE_TRY(check_privileges(session, place, table, permissions, out.problems, deadline));
     }
     if (out.problems.empty()) {
         out.plan = make_plan(out.target, table, formats_of(route));
@@ -139,7 +151,8 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
                 out.problems.push_back({r, t, missing_table(route, target, name)});
                 continue;
             }
-            SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, deadline));
+            SLUICE_ASSIGN(auto fitted,
+                          fit(session, place, route, target, *table, to_start, deadline));
             out.routes.back().targets[t] = std::move(fitted.target);
             if (fitted.plan) {
                 plans.push_back(std::move(*fitted.plan));
@@ -161,7 +174,7 @@ Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& plac
         if (!table) {
             return fail(missing_table(route, target, name));
         }
-        SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, deadline));
+        SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, to_write, deadline));
         if (!fitted.plan) {
             std::vector<TargetProblem> problems;
             for (auto& problem : fitted.problems) {

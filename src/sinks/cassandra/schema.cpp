@@ -110,11 +110,11 @@ Result<std::optional<Table>> read_table(Session& session, const TableName& name,
     return std::optional(std::move(table));
 }
 
-Result<bool> has_rows(Session& session, const std::string& quoted_table,
+Result<bool> has_rows(Session& session, const std::string& quoted_table, std::string_view column,
                       const std::string& condition, Deadline deadline) {
-    SLUICE_ASSIGN(
-        const Rows rows,
-        session.query("SELECT * FROM " + quoted_table + " " + condition + " LIMIT 1", deadline));
+    SLUICE_ASSIGN(const Rows rows, session.query("SELECT " + quote_identifier(column) + " FROM " +
+                                                     quoted_table + " " + condition + " LIMIT 1",
+                                                 deadline));
     return rows.size() > 0;
 }
 

@@ -71,8 +71,9 @@ std::optional<Type> type_of(std::string_view name);
 
 // Nothing if there is none.
 Result<std::optional<Table>> read_table(Session& session, const TableName& name, Deadline deadline);
-// Whether the table has a row; `condition` may be a WHERE clause on its partition key.
-Result<bool> has_rows(Session& session, const std::string& quoted_table,
+// Whether the table has a row; `column` is one of its key, `condition` may be a WHERE clause on
+// its partition key.
+Result<bool> has_rows(Session& session, const std::string& quoted_table, std::string_view column,
                       const std::string& condition, Deadline deadline);
 Result<bool> has_keyspace(Session& session, std::string_view keyspace, Deadline deadline);
 
