@@ -15,8 +15,9 @@
  * pointer is not written. Arguments are borrowed for the call, but for what slc_write says.
  *
  * Errors. Functions return SLC_OK or one of the kinds below, and fill `*error` if it is not NULL
- * (also with SLC_OK). Messages never hold bound values or passwords. No exception comes out of a
- * function, and none may come out of a callback: it would end the process.
+ * (also with SLC_OK). Messages never hold bound values or passwords, but for a key that the server
+ * may have put into its own text (SLC_DB). No exception comes out of a function, and none may come
+ * out of a callback: it would end the process.
  *
  * Times are milliseconds; 0 means the default. Text is UTF-8.
  */

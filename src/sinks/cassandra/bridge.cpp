@@ -2,7 +2,10 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <string>
+
+#include "sinks/cassandra/schema.hpp"
 
 namespace sluice::cassandra {
 namespace {
@@ -35,13 +38,50 @@ Action action_of_code(std::int32_t code) {
     }
 }
 
-std::string hint_of(std::int32_t kind, std::int32_t code) {
+// The server's texts that carry keys of rows, as of Cassandra 5.0:
+//   "Rejected an oversized mutation (9/8) for keyspace: shop. Top keys are: orders.<key> …"
+//   "Unable to write to denylisted partition [0x<key>] in shop/orders"
+std::string without_keys(std::string_view message) {
+    std::string out(message.substr(0, message.find(". Top keys")));
+    const auto begin = out.find("[0x");
+    if (begin != std::string::npos) {
+        const auto end = std::min(out.find(']', begin), out.size());
+        out.replace(begin, end - begin, "[...");
+    }
+    return out;
+}
+
+std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
+    const auto found = text.find(before);
+    if (found == std::string_view::npos) {
+        return {};
+    }
+    text.remove_prefix(found + before.size());
+    return text.substr(0, text.find(after));
+}
+
+// What the server misses when it says "User app has no MODIFY permission on <table shop.orders> or
+// any of its parents"; nothing for another text.
+std::string missing_grant(std::string_view message) {
+    const auto role = between(message, "User ", " has no ");
+    const auto permission = between(message, " has no ", " permission on ");
+    const auto table = split_name(between(message, " permission on <table ", ">"), {});
+    if (role.empty() || permission.empty() || table.table.empty()) {
+        return {};
+    }
+    return fmt::format("GRANT {} ON TABLE {}.{} TO {}", permission,
+                       quote_identifier(table.keyspace), quote_identifier(table.table),
+                       quote_identifier(role));
+}
+
+std::string hint_of(std::int32_t kind, std::int32_t code, std::string_view message) {
     if (kind == SLC_AUTH) {
         return "check cassandra.username and cassandra.password";
     }
     if (kind == SLC_DB && code == 0x2100) {
-        return "have somebody who may grant it: GRANT MODIFY, SELECT ON … TO the role of "
-               "cassandra.username";
+        const auto grant = missing_grant(message);
+        return grant.empty() ? "have somebody who may grant it to the role of cassandra.username"
+                             : "have this run by a role that may: " + grant;
     }
     if (kind == SLC_USAGE || kind == SLC_PANIC) {
         return "this is a bug; please report it";
@@ -57,8 +97,8 @@ Error translate(std::int32_t kind, std::int32_t cql_code, std::string_view messa
                 .op = std::string(op),
                 .where = {},
                 .code = {},
-                .detail = std::string(message),
-                .hint = hint_of(kind, cql_code)};
+                .detail = without_keys(message),
+                .hint = hint_of(kind, cql_code, message)};
     switch (kind) {
         case SLC_DB:
             error.action = action_of_code(cql_code);
@@ -66,7 +106,9 @@ Error translate(std::int32_t kind, std::int32_t cql_code, std::string_view messa
             break;
         case SLC_AUTH:
             error.action = Action::configure;
-            error.code = fmt::format("0x{:04x}", static_cast<unsigned>(cql_code));
+            // Where the driver itself gave up there is none, and 0 would be another error's.
+            error.code = cql_code == 0 ? std::string()
+                                       : fmt::format("0x{:04x}", static_cast<unsigned>(cql_code));
             break;
         case SLC_TIMEOUT:
             error.action = Action::retry;

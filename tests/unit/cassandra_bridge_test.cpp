@@ -1,0 +1,53 @@
+// What an error of Cassandra says to whom: never a row's key, and what to do where that is known.
+#include "sinks/cassandra/bridge.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice::cassandra {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Error server_says(std::int32_t code, std::string_view text) {
+    return translate(SLC_DB, code, text, "cassandra.write");
+}
+
+TEST(CassandraBridge, KeysOfRowsStandInNoError) {
+    const auto large = server_says(0x2200,
+                                   "Rejected an oversized mutation (9437184/8388608) for keyspace: "
+                                   "shop. Top keys are: orders.SECRET. and more");
+    EXPECT_EQ(large.detail, "Rejected an oversized mutation (9437184/8388608) for keyspace: shop");
+    const auto denied = server_says(
+        0x2200,
+        "Unable to write to denylisted partition [0xDecoratedKey(-9, 5345)] in shop/orders");
+    EXPECT_EQ(denied.detail, "Unable to write to denylisted partition [...] in shop/orders");
+    const auto cut = server_says(0x2200, "Unable to write to denylisted partition [0xDecora");
+    EXPECT_EQ(cut.detail, "Unable to write to denylisted partition [") << "without the full stops";
+}
+
+TEST(CassandraBridge, AMissingPrivilegeNamesTheGrant) {
+    const auto error = server_says(
+        0x2100, "User App has no MODIFY permission on <table shop.Orders> or any "
+                "of its parents");
+    EXPECT_EQ(error.action, Action::configure);
+    EXPECT_THAT(error.hint, HasSubstr("GRANT MODIFY ON TABLE \"shop\".\"Orders\" TO \"App\""));
+}
+
+TEST(CassandraBridge, AMissingPrivilegeInOtherWordsStillSaysWhatToDo) {
+    for (const auto* text : {"You have not logged in", "User a has no CREATE permission on <all",
+                             "User a has no MODIFY permission on <table", ""}) {
+        const auto error = server_says(0x2100, text);
+        EXPECT_THAT(error.hint, HasSubstr("grant")) << text;
+        EXPECT_THAT(error.hint, Not(HasSubstr("GRANT"))) << text;
+    }
+}
+
+TEST(CassandraBridge, RefusedCredentialsHaveTheServersCodeOrNone) {
+    EXPECT_EQ(translate(SLC_AUTH, 0x0100, "wrong", "cassandra.connect").code, "0x0100");
+    EXPECT_EQ(translate(SLC_AUTH, 0, "wrong", "cassandra.connect").code, "");
+}
+
+}  // namespace
+}  // namespace sluice::cassandra
