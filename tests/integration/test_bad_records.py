@@ -244,5 +244,37 @@ def test_a_record_that_only_the_server_refuses_is_a_bad_record_also_without_neig
     route = f"    cassandra: {{table: {table}, mode: upsert, key: id}}"
     file = sluice.config(topic, route, None, keyspace)
     done = sluice.drain_file(file).expect(1).lacks("SSSS")
-    done.has("is stopped", f"{topic.name}[0]@0", "Cannot index value")
+    done.has("is stopped", f"{topic.name}[0]@0, table {keyspace.name}.{table}",
+             "Cannot index value")
     assert keyspace.rows(f"SELECT id FROM {{ks}}.{table}") == []
+
+
+@pytest.mark.slow
+def test_a_privilege_taken_away_names_the_table_and_the_grant(sluice, make_topic, cassandra, own_keyspace,
+                                                              names):
+    """Tried again until it is back; nothing is rejected. The server caches privileges for two seconds."""
+    topic, role = make_topic(1), names.new()
+    own_keyspace.create("CREATE TABLE {ks}.t (id int PRIMARY KEY)")
+    place = f"{own_keyspace.name}.t"
+    cassandra.execute(f"CREATE ROLE {role} WITH PASSWORD = 'secret' AND LOGIN = true")
+    try:
+        for grant in (f"CREATE ON KEYSPACE {own_keyspace.name}", f"SELECT ON TABLE {place}",
+                      f"MODIFY ON TABLE {place}"):
+            cassandra.execute(f"GRANT {grant} TO {role}")
+        file = sluice.config(topic, "    cassandra: {table: t}", None, own_keyspace, username=role)
+        process = sluice.start("run", "-c", file, CASSANDRA_PASSWORD="secret")
+        topic.send('{"id": 1}')
+        eventually(lambda: own_keyspace.rows("SELECT id FROM {ks}.t"), what="the first row")
+        cassandra.execute(f"REVOKE MODIFY ON TABLE {place} FROM {role}")
+
+        def refused():
+            topic.send('{"id": 2}')
+            return process.count("can't be written")
+        eventually(refused, 60, "the privilege is missed")
+        process.wait_for(rf"{place}: .*GRANT MODIFY ON TABLE \"{own_keyspace.name}\"\.\"t\" TO \"{role}\"")
+        cassandra.execute(f"GRANT MODIFY ON TABLE {place} TO {role}")
+        process.wait_for("can be written again", timeout=60)
+        process.stop().expect(0).lacks("is stopped")
+        assert sorted(own_keyspace.rows("SELECT id FROM {ks}.t")) == [(1,), (2,)]
+    finally:
+        cassandra.execute(f"DROP ROLE {role}")

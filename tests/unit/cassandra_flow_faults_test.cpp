@@ -97,10 +97,12 @@ TEST_F(CassandraFlow, ARowThatIsTooLargeIsRejectedAtOnce) {
                              "CQL Message of size 9 bytes exceeds allowed maximum of 8 bytes"}) {
         flow_ = Flow(2, 2, backoff);
         events_.clear();
-        const Error large = translate(SLC_DB, 0x2200, text, "cassandra.write");
+        Error large = translate(SLC_DB, 0x2200, text, "cassandra.write");
+        large.where = "shop.orders";
         flow_.add(load(0, {0}, 0, 1));
         run([&](auto, auto) { return &large; });
-        EXPECT_EQ(taken<Rejected>().size(), 1U) << text;
+        ASSERT_EQ(taken<Rejected>().size(), 1U) << text;
+        EXPECT_EQ(taken<Rejected>()[0].error.where, "t[0]@0, table shop.orders");
     }
 }
 

@@ -114,6 +114,10 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     for (const auto& plans : database->plans_) {
         database->first_tables_.push_back(tables);
         tables += static_cast<std::uint32_t>(plans.size());
+        for (const auto& plan : plans) {
+            const auto name = split_name(plan.name, options.keyspace);
+            database->table_names_.push_back(name.keyspace + "." + name.table);
+        }
     }
     database->statements_.resize(tables * 2);
     database->pointers_.resize(tables * 2);

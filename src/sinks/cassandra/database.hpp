@@ -37,6 +37,10 @@ public:
     [[nodiscard]] std::uint32_t statement(std::uint32_t table, RowOp op) const {
         return table * 2 + (op == RowOp::del ? 1 : 0);
     }
+    // "shop.orders"
+    [[nodiscard]] const std::string& table_of(std::uint32_t statement) const {
+        return table_names_[statement / 2];
+    }
     [[nodiscard]] std::span<const SlcStatement* const> statements() const { return pointers_; }
 
     // Reads the tables of a route again, and prepares its statements anew. Rows that are encoded
@@ -66,6 +70,7 @@ private:
     std::vector<Route> routes_;
     std::vector<std::vector<TablePlan>> plans_;
     std::vector<std::uint32_t> first_tables_;
+    std::vector<std::string> table_names_;  // Of all routes.
     std::vector<std::optional<Statement>> statements_;
     std::vector<const SlcStatement*> pointers_;
 };

@@ -245,6 +245,7 @@ private:
     // Everything that can be done now, without waiting.
     void pump() {
         for (auto& mail : mailbox_->take()) {
+            name_tables(mail.load->chunk, mail.outcome);
             flow_.done(mail.load, mail.outcome, std::chrono::steady_clock::now());
         }
         if (!database_) {
@@ -258,6 +259,16 @@ private:
         }
         while (const auto load = flow_.next(std::chrono::steady_clock::now())) {
             send(load);
+        }
+    }
+
+    // Flow does not know which table a statement is of.
+    void name_tables(const Chunk& chunk, WriteOutcome& outcome) const {
+        for (const auto& failure : outcome.failures) {
+            Error& error = outcome.errors[failure.error];
+            if (database_ && error.action == Action::configure && error.where.empty()) {
+                error.where = database_->table_of(chunk.statement_of(chunk.row_at(failure.row)));
+            }
         }
     }
 

@@ -209,7 +209,9 @@ void Flow::reject(std::vector<Rejection> rejections) {
             report_durable(*load);
         }
         rejection.error.action = Action::reject;
-        rejection.error.where = rejection.partition->at(rejection.offset);
+        const std::string table = std::exchange(rejection.error.where,
+                                                rejection.partition->at(rejection.offset));
+        rejection.error.where += table.empty() ? "" : ", table " + table;
         events_.emplace_back(
             Rejected{*rejection.partition, rejection.offset, std::move(rejection.error)});
     }
