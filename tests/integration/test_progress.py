@@ -338,3 +338,46 @@ def test_a_zero_config_route_may_join_a_pipeline_that_has_progress_on_another_to
     more = f"{route}  - topic: {visits.name}\n    cassandra: true"
     sluice.drain_file(sluice.config(orders, more, None, own_keyspace)).expect(0)
     verify.assert_equal(visits, None, own_keyspace)
+
+
+def by_the_write_clock(timestamps_ms):
+    """The rule of docs/decisions/0002-write-clock.md, from a partition's first record on."""
+    last = 0
+    for ms in timestamps_ms:
+        last = max(ms * 1000 if ms < 7_258_118_400_000 else 0, last + 1)
+        yield last
+
+
+def test_a_replay_writes_each_record_with_the_timestamp_that_it_had(sluice, make_topic, kafka,
+                                                                    own_keyspace):
+    """The pair of offset and clock is put back, in the copy that counts where the group has none, and the table is
+    emptied without tombstones."""
+    topic = make_topic(1, message_timestamp_after_max_ms=(1 << 63) - 1, retention_ms=-1)
+    group = f"{topic.name}.cassandra"
+    start = 1_700_000_000_000
+    first = [start, start, start - 60_000, start + 5, 7_258_118_400_001, start + 4]
+    second = [start + 4, start + 1, start + 900, start, start + 900]
+
+    def send(timestamps):
+        for ms in timestamps:
+            topic.send(str(ms), partition=0, timestamp=ms)
+
+    def written():
+        rows = own_keyspace.rows("SELECT kafka_offset, WRITETIME(data) FROM {ks}.events WHERE kafka_topic "
+                                 f"= '{topic.name}' AND kafka_partition = 0 AND bucket = 0")
+        return dict(map(tuple, rows))
+
+    send(first)
+    sluice.drain(topic, None, own_keyspace).expect(0)
+    send(second)
+    sluice.drain(topic, None, own_keyspace).expect(0)
+    expected = dict(enumerate(by_the_write_clock(first + second)))
+    assert written() == expected
+
+    own_keyspace.execute("TRUNCATE {ks}.events")
+    kafka.admin.delete_consumer_groups([group])[group].result(30)
+    own_keyspace.execute("UPDATE {ks}.sluice_progress SET "
+                         f"next_offset = {len(first)}, clock = {expected[len(first) - 1]} WHERE "
+                         f"pipeline = '{topic.name}' AND topic = '{topic.name}' AND partition = 0")
+    sluice.drain(topic, None, own_keyspace).expect(0).has("continues")
+    assert written() == {offset: at for offset, at in expected.items() if offset >= len(first)}
