@@ -91,6 +91,12 @@ class Database:
     def has(self, table):
         return self.value(f"SELECT to_regclass('{table}') IS NOT NULL")
 
+    def progress(self, topic):
+        """How many records of the topic, from its beginning on, stand in the database. Exact: it moves with the rows."""
+        if not self.has("sluice.offsets"):
+            return 0
+        return self.value(f"SELECT coalesce(sum(next_offset), 0)::bigint FROM sluice.offsets WHERE topic = '{topic.name}'")
+
     def create_role(self, name, *grants):
         """A role with the password `secret`, which lacks what is not granted."""
         self.roles.append(name)
@@ -224,6 +230,18 @@ class Kafka:
         asked = self.admin.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group)])[group].result(15)
         return {at.partition: at.offset for at in asked.topic_partitions if at.topic == name}
+
+    def progress(self, group, name):
+        """How many records of the topic, from its beginning on, the group has committed."""
+        return sum(offset for offset in self.committed(group, name).values() if offset > 0)
+
+    def groups(self):
+        return {found.group_id for found in self.admin.list_consumer_groups().result(15).valid}
+
+    def delete_before(self, name, partition, offset):
+        """Deletes the first records of a partition, as retention does."""
+        at = TopicPartition(name, partition, offset)
+        self.admin.delete_records([at])[at].result(15)
 
     def wait_for_members(self, group, sizes, timeout=30.0):
         """Until the group's members own so many partitions each."""

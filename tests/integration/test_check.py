@@ -1,30 +1,67 @@
 """`sluice check` finds every problem at once, exits 3, and writes nothing.
 
-That it writes nothing, PostgreSQL's own log proves: it has every statement that modifies (log_statement=mod), with the
-application's name, the user and the database."""
+That it writes nothing, each server is asked for. PostgreSQL's log has every statement that modifies (log_statement=mod),
+with the application's name, the user and the database; Cassandra's tables and Kafka's topics, records and groups are
+compared before and after."""
 
 import re
 
 import pytest
 
-TARGET = "{{table: {table}, columns: {{{columns}}}}}"
+MARK = "the log has come so far"
+# "statement: COPY …" of the simple protocol, "execute <unnamed>: INSERT …" of the extended one.
+LOGGED = re.compile(r"LOG:  (statement|execute [^:]*): ")
+
+
+def marked(database, log):
+    """The lines of PostgreSQL's log from `log`'s place on, once two statements of ours, one by each protocol, are in."""
+    with database.connect() as connection:
+        for prepare in (False, True):
+            connection.execute(f"COMMENT ON DATABASE {database.name} IS '{MARK}'", prepare=prepare)
+    lines = log.read().decode(errors="replace").splitlines()
+    found = [line for line in lines if f"db={database.name} " in line and LOGGED.search(line)]
+    assert sum(MARK in line for line in found) == 2, "the log shows both protocols"
+    return found
+
+
+class Unwritten:
+    """What Cassandra and Kafka hold, as far as `check` could add to it. Names of other runs of the tests are not ours."""
+
+    def __init__(self, cassandra, kafka, names):
+        self.cassandra, self.kafka, self.names = cassandra, kafka, names
+
+    def ours(self, name):
+        return not name.startswith("it_") or name.startswith(self.names.run + "_")
+
+    def look(self):
+        tables = {(keyspace, table) for keyspace, table in self.cassandra.execute(
+            "SELECT keyspace_name, table_name FROM system_schema.tables") if self.ours(keyspace)}
+        keyspaces = {keyspace for keyspace, in self.cassandra.execute(
+            "SELECT keyspace_name FROM system_schema.keyspaces") if self.ours(keyspace)}
+        rows = {(keyspace, table, str(row)) for keyspace, table in tables
+                if keyspace.startswith(self.names.run) and table != "events"
+                for row in self.cassandra.execute(f"SELECT * FROM {keyspace}.{table}")}
+        topics = {(name, len(topic.partitions)) for name, topic in
+                  self.kafka.admin.list_topics(timeout=10).topics.items() if self.ours(name)}
+        groups = {name for name in self.kafka.groups() if self.ours(name)}
+        return {"keyspaces": keyspaces, "tables": tables, "rows": rows, "topics": topics, "groups": groups}
 
 
 @pytest.fixture
-def check(sluice, addresses, database):
-    """Runs `check`, and looks into the server's log for anything that it wrote to the test's database."""
+def check(sluice, addresses, database, cassandra, kafka, names):
+    """Runs `check`, and asks each server whether it wrote anything."""
+    servers = Unwritten(cassandra, kafka, names)
+
     def run(*arguments, **environment):
-        seen = addresses.postgres_log.stat().st_size
-        done = sluice.run("check", *arguments, **environment)
-        database.execute("COMMENT ON DATABASE " + database.name + " IS 'the log has come so far'")
+        before = servers.look()
         with open(addresses.postgres_log, "rb") as log:
-            log.seek(seen)
-            lines = log.read().decode(errors="replace").splitlines()
-        statements = [line for line in lines if f"db={database.name} " in line and "statement:" in line]
-        assert any("the log has come so far" in line for line in statements)
-        written = [line for line in statements if "app=tests" not in line]
+            log.seek(0, 2)
+            done = sluice.run("check", *arguments, **environment)
+            written = [line for line in marked(database, log) if "app=tests" not in line]
         assert written == []
-        assert not database.value("SELECT to_regnamespace('sluice') IS NOT NULL")
+        # What is gone meanwhile was another test's.
+        new = {what: now - before[what] for what, now in servers.look().items()}
+        assert not any(new.values()), new
         return done
     return run
 
@@ -33,8 +70,7 @@ def test_check_says_what_run_will_create(check, sluice, topic, database, own_key
     done = check(*sluice.flags(topic, database, own_keyspace)).expect(0)
     done.has("run will create the schema sluice").has("run will create: CREATE TABLE", "events")
     done.has("run will create: CREATE KEYSPACE").has("everything that run needs is there")
-    assert not database.has("events")
-    assert not own_keyspace.session.cluster.metadata.keyspaces.get(own_keyspace.name)
+    assert not database.has("events") and not database.value("SELECT to_regnamespace('sluice') IS NOT NULL")
 
 
 def test_what_check_found_good_runs(check, sluice, topic, database, keyspace):
@@ -187,20 +223,22 @@ def test_wrong_passwords_are_both_named(check, sluice, topic, database, keyspace
     done.lacks("wr0ng")
 
 
-def test_check_of_a_running_pipeline_finds_nothing(sluice, topic, database, keyspace):
+def test_check_of_a_pipeline_with_progress_finds_nothing(check, sluice, topic, database, keyspace):
     topic.send("1")
     sluice.drain(topic, database, keyspace).expect(0)
-    sluice.run("check", *sluice.flags(topic, database, keyspace)).expect(0)
+    ends = topic.kafka.ends(topic.name)
+    check(*sluice.flags(topic, database, keyspace)).expect(0)
+    assert topic.kafka.ends(topic.name) == topic.kafka.committed(f"{topic.name}.cassandra", topic.name) == ends
 
 
-def test_privileges_on_existing_offsets_are_checked(sluice, topic, database, names):
+def test_privileges_on_existing_offsets_are_checked(check, sluice, topic, database, names):
     topic.send("1")
     sluice.drain(topic, database).expect(0)
     role = names.new()
     database.url = database.create_role(role, "GRANT USAGE ON SCHEMA sluice TO {role}",
                                         "GRANT SELECT ON ALL TABLES IN SCHEMA sluice TO {role}",
                                         "GRANT ALL ON events TO {role}")
-    done = sluice.run("check", *sluice.flags(topic, database), PGPASSWORD="secret").expect(3)
+    done = check(*sluice.flags(topic, database), PGPASSWORD="secret").expect(3)
     done.has("lacks SELECT, INSERT or UPDATE on", "offsets")
 
 

@@ -130,8 +130,8 @@ def test_a_file_is_read(sluice, target):
 
 
 def test_a_missing_file_is_named_and_nothing_is_created(sluice, target, kafka):
-    done = produce(sluice, target, "", "--file", "/nowhere/x")
-    done.expect(2).has("/nowhere/x")
+    done = produce(sluice, target, "", "--file", "/nowhere/x").expect(2)
+    done.has("error", "/nowhere/x: No such file or directory")
     assert target.name not in kafka.admin.list_topics(timeout=10).topics
 
 
