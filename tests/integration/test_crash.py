@@ -1,7 +1,6 @@
 """Ends of all kinds, in the middle: afterwards both databases hold each record once."""
 
 import json
-import subprocess
 import threading
 
 import pytest
@@ -16,14 +15,6 @@ def fill(topic, count, start=0):
 
 def rows(database):
     return database.value("SELECT count(*) FROM events") if database.has("events") else 0
-
-
-def runs_for(process, seconds):
-    """Leaves a process alone for so long, or until it ends."""
-    try:
-        process.process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def test_sigterm_drains_and_the_next_run_continues(sluice, topic, database, keyspace):
@@ -55,39 +46,47 @@ def test_commits_to_the_group_reach_the_end_after_a_drain(sluice, topic, kafka, 
     assert kafka.committed(f"{topic.name}.cassandra", topic.name) == ends
 
 
-def kill_in_the_middle(sluice, topic, database, keyspace, rng, rounds, seconds, *more):
-    for _ in range(rounds):
+def kill_in_the_middle(sluice, topic, places, rng, rounds, count, *more, lanes=("postgres",)):
+    """Kills a process while a lane, each in turn, is seen to be amid `count` records; then lets one finish. The records
+    are several batches of PostgreSQL (8 MiB) and more than Cassandra takes between two commits (1 s)."""
+    database, keyspace = places
+    for number in range(rounds):
+        lane = lanes[number % len(lanes)]
+
+        def done(at=lane):
+            return (database.progress(topic) if at == "postgres"
+                    else topic.kafka.progress(f"{topic.name}.cassandra", topic.name))
+        before = number * count
+        fill(topic, count, start=before)
+        goal = before + rng.randrange(1, count // 4)
         process = sluice.start("run", *sluice.flags(topic, database, keyspace), *more)
-        process.wait_for(r"postgres: topic .*(starts afresh|continues)")
-        delay = rng.uniform(0, seconds)
-        print(f"killed after {delay:.3f} s")
-        runs_for(process, delay)
+        # The killed process's session has to end first.
+        eventually(lambda wanted=goal: done() >= wanted, what=f"{lane} has more than {goal} records")
         process.kill()
-    # The killed processes' sessions have to end first.
+        print(f"killed when {lane} had {done()} of {before + count}")
+        assert before < done() < before + count, "the end came in the middle"
     sluice.drain(topic, database, keyspace, *more, timeout=120).expect(0)
 
 
 def test_kill_9_in_the_middle_doubles_and_loses_nothing(sluice, topic, database, keyspace, rng):
-    fill(topic, 30_000)
-    kill_in_the_middle(sluice, topic, database, keyspace, rng, 1, 0.3)
-    assert len(verify.assert_equal(topic, database, keyspace)) == 30_000
+    kill_in_the_middle(sluice, topic, (database, keyspace), rng, 1, 100_000)
+    assert len(verify.assert_equal(topic, database, keyspace)) == 100_000
 
 
 @pytest.mark.slow
 def test_kill_9_at_random_times_doubles_and_loses_nothing(sluice, make_topic, database, own_keyspace,
                                                          rng):
     topic = make_topic(4)
-    fill(topic, 200_000)
-    kill_in_the_middle(sluice, topic, database, own_keyspace, rng, 3, 9.5)
-    assert len(verify.assert_equal(topic, database, own_keyspace)) == 200_000
+    kill_in_the_middle(sluice, topic, (database, own_keyspace), rng, 4, 200_000,
+                       lanes=("postgres", "cassandra"))
+    assert len(verify.assert_equal(topic, database, own_keyspace)) == 800_000
 
 
 @pytest.mark.slow
 def test_kill_9_with_a_pool_doubles_and_loses_nothing(sluice, make_topic, database, rng):
     topic = make_topic(7)
-    fill(topic, 100_000)
-    kill_in_the_middle(sluice, topic, database, None, rng, 2, 0.7, "--pool", "3")
-    assert len(verify.assert_equal(topic, database)) == 100_000
+    kill_in_the_middle(sluice, topic, (database, None), rng, 2, 200_000, "--pool", "3")
+    assert len(verify.assert_equal(topic, database)) == 400_000
 
 
 def test_pool_shares_out_the_partitions(sluice, make_topic, database):
