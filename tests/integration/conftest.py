@@ -52,11 +52,26 @@ def cassandra(addresses):
     session.cluster.shutdown()
 
 
+class Cleaner:
+    """Dropping takes up to a second; nobody needs to wait for it. What fails is told at the end."""
+
+    def __init__(self, pool):
+        self.pool, self.under_way = pool, []
+
+    def submit(self, what, *arguments):
+        self.under_way.append(self.pool.submit(what, *arguments))
+
+    def finish(self):
+        found = [str(problem) for each in self.under_way if (problem := each.exception())]
+        assert not found, f"{len(found)} things were not cleaned up: {found[:5]}"
+
+
 @pytest.fixture(scope="session")
 def cleaner():
-    """Dropping takes up to a second; nobody needs to wait for it."""
     with ThreadPoolExecutor(1) as pool:
-        yield pool
+        found = Cleaner(pool)
+        yield found
+        found.finish()
 
 
 @pytest.fixture
@@ -109,7 +124,7 @@ def make_topic(kafka, names, cleaner):
 
     yield make
     for name in made:
-        cleaner.submit(kafka.admin.delete_topics, [name])
+        cleaner.submit(kafka.drop, name)
 
 
 @pytest.fixture

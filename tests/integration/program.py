@@ -11,7 +11,7 @@ from servers import ROOT, eventually
 
 
 def binary():
-    found = os.environ.get("SLUICE_BINARY") or os.environ.get("SLUICE")
+    found = os.environ.get("SLUICE_BINARY")
     return Path(found) if found else ROOT / "build/release/sluice"
 
 

@@ -14,7 +14,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import tuple_factory
-from confluent_kafka import (ConsumerGroupTopicPartitions, Producer, TopicCollection,
+from confluent_kafka import (ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection,
                              TopicPartition)
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
@@ -207,6 +207,14 @@ class Kafka:
         made[name].result(30)
         self.wait_for(name, lambda topic: topic and len(topic.partitions) == partitions and
                       all(p.leader >= 0 for p in topic.partitions.values()))
+
+    def drop(self, name):
+        """Whether it is there or not."""
+        try:
+            self.admin.delete_topics([name], operation_timeout=30)[name].result(30)
+        except KafkaException as problem:
+            if problem.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
 
     def delete(self, name):
         self.admin.delete_topics([name], operation_timeout=30)[name].result(30)

@@ -1,7 +1,11 @@
 """`sluice produce`: one event a line, keys placed as Java does, and a count that the brokers acknowledged."""
 
 import os
+import pty
+import re
 import signal
+import subprocess
+import time
 import subprocess
 import time
 
@@ -35,13 +39,30 @@ def target(kafka, names, cleaner):
     """A topic that `produce` makes."""
     topic = Topic(kafka, names.new())
     yield topic
-    cleaner.submit(kafka.admin.delete_topics, [topic.name])
+    cleaner.submit(kafka.drop, topic.name)
 
 
 def produce(sluice, topic, text, *more, timeout=60):
     data = text if isinstance(text, bytes) else text.encode()
     return sluice.run("produce", "--brokers", sluice.addresses.kafka, "--topic", topic.name, *more,
                       stdin=data, timeout=timeout)
+
+
+def on_a_terminal(sluice, *arguments):
+    """The exit code, and all that the terminal got."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(sluice.command(arguments), env=sluice.environment, stdin=subprocess.DEVNULL, stdout=theirs,
+                          stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while piece := os.read(ours, 4096):
+                seen += piece
+        except OSError:
+            pass  # Linux says so when the last one at the other side is gone.
+        code = process.wait(30)
+    os.close(ours)
+    return code, seen
 
 
 def values(topic):
@@ -129,6 +150,20 @@ def test_a_file_is_read(sluice, target):
     assert values(target) == [b"a", b"b"]
 
 
+def test_a_terminal_has_a_progress_bar_that_is_redrawn_in_place(sluice, target):
+    pad = "x" * 300  # Several of the pieces (1 MiB) in which a file is read.
+    file = sluice.write_file("".join(f'{{"n": {n}, "pad": "{pad}"}}\n' for n in range(20_000)), "events.ndjson")
+    code, seen = on_a_terminal(sluice, "produce", "--brokers", sluice.addresses.kafka, "--topic", target.name,
+                               "--file", file, "--rate", "20000")
+    assert code == 0
+    drawn = re.findall(rb"\r\x1b\[K([\d,]+) events +[\d,]+/s +\[(#*)(\.*)\] (\d+) %", seen)
+    shares = [int(share) for *_, share in drawn]
+    assert len(drawn) >= 3 and shares == sorted(shares) and shares[0] < shares[-1] <= 100
+    assert {len(full + empty) for _, full, empty, _ in drawn} == {30}
+    # The last drawing is taken away before the count.
+    assert re.search(rb"%\r\x1b\[K[^\r]*20,000 events acknowledged", seen.replace(b"\r\n", b"\n"))
+
+
 def test_a_missing_file_is_named_and_nothing_is_created(sluice, target, kafka):
     done = produce(sluice, target, "", "--file", "/nowhere/x").expect(2)
     done.has("error", "/nowhere/x: No such file or directory")
@@ -150,7 +185,6 @@ def test_no_broker_ends_with_3_after_its_deadline(sluice):
     done.expect(3).has("127.0.0.1:1", "check the brokers' addresses")
 
 
-@pytest.mark.slow
 def test_a_signal_sends_no_half_line_and_sees_the_rest_through(sluice, target, kafka):
     """The writer of a pipe may be in the middle of a line."""
     command = sluice.command(["produce", "--brokers", sluice.addresses.kafka, "--topic", target.name,
@@ -169,6 +203,7 @@ def test_a_signal_sends_no_half_line_and_sees_the_rest_through(sluice, target, k
     assert values(target) == [b"one", b"two"]
 
 
+@pytest.mark.slow
 def test_many_events_are_all_acknowledged_and_there(sluice, target):
     produce(sluice, target, "".join(f'{{"n": {n}}}\n' for n in range(300_000))).expect(0).has(
         "300,000 events acknowledged")
