@@ -1,13 +1,17 @@
-// Holds docs/configuration.md against the code: names of settings and flags, and its examples.
+// Holds docs/configuration.md against the code: names of settings and flags, defaults, bounds, and
+// its examples; and loads the other files that the repository shows.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
+#include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
 #include "app/cli.hpp"
 #include "app/settings.hpp"
+#include "base/text.hpp"
 #include "config_fixture.hpp"
 
 namespace sluice {
@@ -16,8 +20,9 @@ namespace {
 using test::fake_checks;
 using test::messages;
 
-std::vector<std::string> document() {
-    std::ifstream file(SLUICE_SOURCE_DIR "/docs/configuration.md");
+std::vector<std::string> document(const std::string& name = "docs/configuration.md") {
+    std::ifstream file(SLUICE_SOURCE_DIR "/" + name);
+    EXPECT_TRUE(file) << name;
     std::vector<std::string> lines;
     for (std::string line; std::getline(file, line);) {
         lines.push_back(line);
@@ -98,24 +103,134 @@ TEST(ConfigurationDocument, NamesEveryWordThatIsAllowed) {
     names_all(".encoding", settings::encodings);
 }
 
-TEST(ConfigurationDocument, EveryExampleLoads) {
+// Each default that is a value, as against those that are described.
+TEST(ConfigurationDocument, NamesTheDefaults) {
+    const auto loaded = parse_config(test::minimal, "minimal", fake_checks());
+    ASSERT_TRUE(loaded) << messages(loaded);
+    const auto& route = loaded->routes.at(0);
+    ASSERT_EQ(route.key_format, Format::string);
+    ASSERT_EQ(route.value_format, Format::json);
+    ASSERT_EQ(Target{}.mode, Mode::append);
+    ASSERT_FALSE(Target{}.absent_is_null);
+    const std::map<std::string, std::string> expected{
+        {"start_timeout", std::to_string(loaded->start_timeout_ms) + " ms"},
+        {"drain_timeout", std::to_string(loaded->drain_timeout_ms) + " ms"},
+        {"kafka.start", loaded->kafka.start.spelling},
+        {"postgres.pool", std::to_string(loaded->postgres->pool)},
+        {"postgres.schema", loaded->postgres->schema},
+        {"cassandra.consistency", CassandraConfig{}.consistency},
+        {"routes[].key", "string"},
+        {"routes[].value", "json"},
+        {"routes[].<database>.mode", "append"},
+        {"routes[].<database>.absent", "keep"},
+    };
+    std::map<std::string, std::string> documented;
+    for (const auto& row : rows("Setting")) {
+        const std::string value = between_ticks(row[2]);
+        if (row[2] == " `" + value + "` ") {
+            const auto ms = parse_duration_ms(value);
+            documented[between_ticks(row[0])] = ms ? std::to_string(*ms) + " ms" : value;
+        }
+    }
+    EXPECT_EQ(documented, expected);
+    EXPECT_EQ(loaded->pipeline, "sluice-orders");
+}
+
+// The configuration with one setting changed.
+ConfigResult with(const std::string& setting, const std::string& value) {
+    static const std::map<std::string, std::string> places{
+        {"pipeline", "pipeline: VALUE\n" + test::minimal},
+        {"start_timeout", "start_timeout: VALUE\n" + test::minimal},
+        {"drain_timeout", "drain_timeout: VALUE\n" + test::minimal},
+        {"postgres.pool", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
+                          "postgres: {url: postgresql://h/d, pool: VALUE}\n"},
+        {"postgres.schema", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
+                            "postgres: {url: postgresql://h/d, schema: VALUE}\n"},
+        {"cassandra.keyspace", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
+                               "cassandra: {hosts: [h], keyspace: VALUE}\n"},
+        {"routes[].<database>.key",
+         "kafka: {brokers: [k]}\npostgres: {url: postgresql://h/d}\n"
+         "routes: [{topic: t, postgres: {table: t, mode: upsert, key: [VALUE]}}]\n"},
+        {"routes[].<database>.columns",
+         "kafka: {brokers: [k]}\npostgres: {url: postgresql://h/d}\n"
+         "routes: [{topic: t, postgres: {table: t, columns: {VALUE}}}]\n"},
+    };
+    std::string yaml = places.at(setting);
+    yaml.replace(yaml.find("VALUE"), 5, value);
+    return parse_config(yaml, "f", fake_checks());
+}
+
+// A value of that size: bytes, names in a list, columns.
+std::string sized(const std::string& setting, int size) {
+    std::string value;
+    for (int i = 0; i < size; ++i) {
+        value += setting.ends_with(".key")       ? "c" + std::to_string(i) + ", "
+                 : setting.ends_with(".columns") ? "c" + std::to_string(i) + ": value, "
+                                                 : "a";
+    }
+    return value;
+}
+
+TEST(ConfigurationDocument, NamesTheBounds) {
+    std::set<std::string> tried;
+    const auto expect = [&](const std::string& setting, const std::string& value, bool good) {
+        tried.insert(setting);
+        const auto result = with(setting, value);
+        EXPECT_EQ(result.has_value(), good) << setting << ": " << value.substr(0, 80) << "\n"
+                                            << messages(result).substr(0, 300);
+    };
+    const std::regex range("`?([0-9]+)([a-z]*)`? to `?([0-9]+)([a-z]*)`?.*");
+    const std::regex most(".*at most ([0-9]+).*");
+    for (const auto& row : rows("Setting")) {
+        const std::string setting = between_ticks(row[0]);
+        const std::string allowed = row[3].substr(1);
+        std::smatch found;
+        if (std::regex_match(allowed, found, range)) {
+            // Beside a bound in seconds stands one in milliseconds.
+            const auto beside = [](const std::string& unit, const std::string& number, int step) {
+                const auto ms = parse_duration_ms(number + unit);
+                return ms && !unit.empty() ? std::to_string(*ms + step) + "ms"
+                                           : std::to_string(std::stoi(number) + step);
+            };
+            expect(setting, found[1].str() + found[2].str(), true);
+            expect(setting, found[3].str() + found[4].str(), true);
+            expect(setting, beside(found[2], found[1], -1), false);
+            expect(setting, beside(found[4], found[3], 1), false);
+        } else if (std::regex_match(allowed, found, most)) {
+            const int bound = std::stoi(found[1]);
+            expect(setting, sized(setting, bound), true);
+            expect(setting, sized(setting, bound + 1), false);
+        }
+    }
+    EXPECT_EQ(tried.size(), 8U) << "a bound is written in another way";
+}
+
+void expect_yaml_loads(const std::string& name, int examples_min) {
     std::string block;
     bool inside = false;
     int examples = 0;
-    for (const auto& line : document()) {
+    for (const auto& line : document(name)) {
         if (line == "```yaml") {
             inside = true;
             block.clear();
         } else if (line == "```" && inside) {
             inside = false;
             ++examples;
-            const auto config = parse_config(block, "example", fake_checks());
+            const auto config = parse_config(block, name, fake_checks({{"PGPASSWORD", "x"}}));
             EXPECT_TRUE(config) << block << messages(config);
         } else if (inside) {
             block.append(line).push_back('\n');
         }
     }
-    EXPECT_GE(examples, 3);
+    EXPECT_GE(examples, examples_min) << name;
+}
+
+TEST(ConfigurationDocument, EveryExampleLoads) {
+    expect_yaml_loads("docs/configuration.md", 3);
+    expect_yaml_loads("README.md", 1);
+    const auto quickstart = load_config(SLUICE_SOURCE_DIR "/examples/earthquakes/sluice.yaml",
+                                        fake_checks());
+    EXPECT_TRUE(quickstart) << messages(quickstart);
 }
 
 }  // namespace
