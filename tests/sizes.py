@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Prints the files over 400 lines and the functions over 60 under src/: a hint that two ideas share one place.
-Informational: always succeeds. Functions are found by the layout that tests/format.sh holds, not by a parser.
+"""Prints the files over 400 lines and the functions over 60 under src/ and tests/: a hint that two ideas share one place.
+Informational: always succeeds. C++ functions are found by the layout that tests/format.sh holds, not by a parser.
 
     tests/sizes.py [FILE_LINES [FUNCTION_LINES]]
 """
+import ast
 import re
 import sys
 from pathlib import Path
@@ -32,16 +33,29 @@ def functions(lines):
         yield head + 1, end - head + 1, lines[head].strip()
 
 
+def python_functions(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            yield node.lineno, node.end_lineno - node.lineno + 1, f"def {node.name}"
+
+
+def sources():
+    for folder, patterns in (("src", ("*.hpp", "*.cpp")), ("tests", ("*.hpp", "*.cpp", "*.py"))):
+        yield from (path for pattern in patterns for path in (ROOT / folder).rglob(pattern))
+
+
 def main():
     file_max = int(sys.argv[1]) if len(sys.argv) > 1 else 400
     function_max = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     files, long_functions, total = [], [], 0
-    for path in sorted([*(ROOT / "src").rglob("*.hpp"), *(ROOT / "src").rglob("*.cpp")]):
+    for path in sorted(sources()):
         name = path.relative_to(ROOT).as_posix()
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
         total += len(lines)
         files.append((len(lines), name))
-        long_functions += [(size, f"{name}:{first}  {head}") for first, size, head in functions(lines)]
+        long_functions += [(size, f"{name}:{first}  {head}") for first, size, head in
+                           (python_functions(text) if path.suffix == ".py" else functions(lines))]
     print(f"{len(files)} files, {total} lines; the median file has {sorted(files)[len(files) // 2][0]}")
     for title, limit, found in (("files", file_max, files), ("functions", function_max, long_functions)):
         over = sorted((entry for entry in found if entry[0] > limit), reverse=True)
