@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks that clang-format 14 would change nothing in src, tests/unit and bench; names each place that it would.
-#   tests/format.sh         the check
-#   tests/format.sh --fix   rewrites the files
+# Checks that clang-format 14 would change nothing in src and tests/unit, naming each place that it would. Where
+# ShellCheck is installed, the scripts are checked too.
+#   tests/format.sh         the checks
+#   tests/format.sh --fix   rewrites the C++ files
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -10,13 +11,23 @@ tool=$(command -v clang-format-14) || {
   echo 'format: clang-format-14 is missing; install the package clang-format-14' >&2
   exit 1
 }
-folders=()
-for folder in src tests/unit bench; do [[ ! -d $folder ]] || folders+=("$folder"); done
-mapfile -d '' files < <(find "${folders[@]}" \( -name '*.cpp' -o -name '*.hpp' \) -print0 | sort -z)
+mapfile -d '' files < <(find src tests/unit \( -name '*.cpp' -o -name '*.hpp' \) -print0 | sort -z)
 [[ ${#files[@]} -gt 0 ]] || { echo 'format: no sources' >&2 && exit 1; }
+mapfile -t scripts < <(grep -lE '^#!/usr/bin/env bash|^# shellcheck shell=bash' -r scripts tests/*.sh .ci)
+
+check() {
+  local rc=0
+  "$tool" --dry-run -Werror "${files[@]}" || rc=1
+  if command -v shellcheck >/dev/null; then
+    shellcheck -x "${scripts[@]}" || rc=1
+  else
+    echo 'format: shellcheck is not installed, so the scripts were not checked'
+  fi
+  return "$rc"
+}
 
 case ${1:-} in
-  '') exec "$tool" --dry-run -Werror "${files[@]}" ;;
+  '') check ;;
   --fix) exec "$tool" -i "${files[@]}" ;;
   *) echo 'usage: tests/format.sh [--fix]' >&2 && exit 2 ;;
 esac

@@ -9,9 +9,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../sandbox.d/state.sh"
 
 DEPS_BUILD=(
-  g++ cmake ninja-build pkg-config libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libpq-dev
-  libexpected-dev libgtest-dev libgmock-dev libbenchmark-dev libssl-dev zlib1g-dev libzstd-dev libsasl2-dev
-  libcurl4-openssl-dev clang-format-14
+  g++ cmake ninja-build make pkg-config libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libpq-dev
+  libexpected-dev libgtest-dev libgmock-dev libssl-dev zlib1g-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
+  clang-format-14
 )
 DEPS_SERVERS=(openjdk-17-jre-headless maven postgresql python3-venv)
 RUST_VERSION_MIN=1.88
@@ -53,18 +53,30 @@ deps_as_root() {
   if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
-# Debian creates and starts a cluster on port 5432 when PostgreSQL is first installed. Nobody asked for that one.
+# Debian creates and starts a cluster on port 5432 when PostgreSQL is first installed. Nobody asked for that one. The
+# setting stands for the time of the installation only.
+DEPS_CLUSTER_CONF=/etc/postgresql-common/createcluster.d/sluice.conf
+
 deps_prevent_default_cluster() {
-  local dir=/etc/postgresql-common/createcluster.d
   deps_is_installed postgresql-common && return 0
-  deps_as_root mkdir -p "$dir"
-  printf '%s\n' "# Written by Sluice's scripts/lib/deps.sh before PostgreSQL was first installed." \
-    'create_main_cluster = false' | deps_as_root tee "$dir/sluice.conf" >/dev/null
+  deps_as_root mkdir -p "${DEPS_CLUSTER_CONF%/*}"
+  printf '%s\n' "# Written by Sluice's scripts/lib/deps.sh while PostgreSQL is being installed; may be deleted." \
+    'create_main_cluster = false' | deps_as_root tee "$DEPS_CLUSTER_CONF" >/dev/null
 }
+
+# deps_run_install COMMAND...
+deps_run_install() {
+  # Package lists may be absent or too old; an update costs seconds, so it is made only after a failure.
+  deps_as_root env DEBIAN_FRONTEND=noninteractive "$@" >&2 && return 0
+  deps_as_root apt-get update -q >&2 && deps_as_root env DEBIAN_FRONTEND=noninteractive "$@" >&2
+}
+
+# What the scripts installed, one package a line, so that it can be named when all is to be removed.
+DEPS_INSTALLED=$SANDBOX_STATE/installed-packages
 
 # deps_install PURPOSE...
 deps_install() {
-  local missing install
+  local missing install rc=0
   mapfile -t missing < <(deps_missing "$@")
   [[ ${#missing[@]} -gt 0 ]] || return 0
   install=(apt-get install -y -q --no-install-recommends "${missing[@]}")
@@ -78,14 +90,13 @@ deps_install() {
   fi
   if [[ " ${missing[*]} " == *' postgresql '* ]]; then deps_prevent_default_cluster; fi
   deps_say "installing ${missing[*]}"
-  # Package lists may be absent or too old; an update costs seconds, so it is made only after a failure.
-  if ! deps_as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2; then
-    deps_as_root apt-get update -q >&2 || return 1
-    deps_as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}" >&2 || {
-      deps_say "apt-get could not install: ${missing[*]} (its message is above)"
-      return 1
-    }
+  deps_run_install "${install[@]}" || rc=1
+  if [[ -e $DEPS_CLUSTER_CONF ]]; then deps_as_root rm -f "$DEPS_CLUSTER_CONF"; fi
+  if [[ $rc -ne 0 ]]; then
+    deps_say "apt-get could not install: ${missing[*]} (its message is above)"
+    return 1
   fi
+  state_create && printf '%s\n' "${missing[@]}" >>"$DEPS_INSTALLED"
 }
 
 # version_at_least HAVE WANT

@@ -4,7 +4,7 @@
 # Debian keeps the server's programs out of PATH; the newest major version wins.
 postgres_bin() {
   local initdb
-  initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)
+  initdb=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1) || true
   [[ $initdb ]] || initdb=$(command -v initdb) ||
     fail "PostgreSQL is missing. Run '$0 fetch', or install the package postgresql."
   dirname "$(readlink -f "$initdb")"

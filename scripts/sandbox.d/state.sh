@@ -30,6 +30,7 @@ state_create() {
     return 1
   fi
   chmod 755 "$SANDBOX_STATE"
-  mkdir -p "$SANDBOX_STATE"/{data,jars,logs,run}
+  # Whatever the caller's umask is: root's PostgreSQL runs as another user.
+  (umask 022 && mkdir -p "$SANDBOX_STATE"/{data,jars,logs,run})
   [[ -e $SANDBOX_STATE/.gitignore ]] || echo '*' >"$SANDBOX_STATE/.gitignore"
 }
