@@ -78,16 +78,17 @@ def cleaner():
 def database(addresses, names, cleaner):
     found = Database(addresses, names.new())
 
-    def maintain(*statements):
-        with psycopg.connect(addresses.postgres_url("sluice", password="sluice"), autocommit=True,
+    def maintain(*statements, user="sluice"):
+        with psycopg.connect(addresses.postgres_url("sluice", user, password=user), autocommit=True,
                              application_name="tests") as connection:
             for statement in statements:
                 connection.execute(statement)
 
     maintain(f"CREATE DATABASE {found.name}")
     yield found
+    # As the superuser: sessions of other roles may be on their way out.
     cleaner.submit(maintain, f"DROP DATABASE {found.name} WITH (FORCE)",
-                   *(f"DROP ROLE {role}" for role in found.roles))
+                   *(f"DROP ROLE {role}" for role in found.roles), user="postgres")
 
 
 @pytest.fixture(scope="session")
