@@ -58,8 +58,8 @@ class Cleaner:
     def __init__(self, pool):
         self.pool, self.under_way = pool, []
 
-    def submit(self, what, *arguments):
-        self.under_way.append(self.pool.submit(what, *arguments))
+    def submit(self, what, *arguments, **options):
+        self.under_way.append(self.pool.submit(what, *arguments, **options))
 
     def finish(self):
         found = [str(problem) for each in self.under_way if (problem := each.exception())]
