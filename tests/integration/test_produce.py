@@ -6,8 +6,6 @@ import re
 import signal
 import subprocess
 import time
-import subprocess
-import time
 
 import pytest
 import verify
