@@ -159,6 +159,13 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& p
         return std::optional<commit::Start>{};
     }
     if (copy != stored.end() && copy->clock) {
+        if (committed.next) {
+            log_->warn("{}: the group's commit {} was not written by this pipeline, and is set "
+                       "aside: goes on at {}, where its progress stands in the database; to "
+                       "begin elsewhere use `sluice reset --lane {}`",
+                       partition.id.to_string(), committed.next->value(), copy->next.value(),
+                       lane_.options_.name);
+        }
         known.stored = commit::Pair{copy->next, *copy->clock};
         return commit::start_known(known);
     }
