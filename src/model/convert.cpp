@@ -116,19 +116,31 @@ bool holds_number(const Cell& cell, bool strings) {
 }
 
 std::string name_number(const Cell& cell) {
-    constexpr std::size_t quoted_max = 40;
+    std::string_view text = cell.text;
+    std::string spelled;
     switch (cell.kind) {
         case CellKind::number:
-            if (cell.text.size() > quoted_max) {
-                return std::string(cell.text.substr(0, quoted_max)) + "...";
-            }
-            return std::string(cell.text);
+            break;
         case CellKind::integer:
         case CellKind::time_ms:
-            return std::to_string(cell.integer);
+            spelled = std::to_string(cell.integer);
+            text = spelled;
+            break;
         default:
             return "the number in " + std::string(to_string(cell.kind));
     }
+    const auto point = text.find_first_of(".eE");
+    const auto count = [](std::string_view part, const std::string& noun) {
+        const auto digits = std::ranges::count_if(part,
+                                                  [](char c) { return c >= '0' && c <= '9'; });
+        return std::to_string(digits) + " " + noun + (digits == 1 ? "" : "s");
+    };
+    std::string name = (text.starts_with('-') ? "a negative number of " : "a number of ") +
+                       count(text.substr(0, point), "digit");
+    if (point != std::string_view::npos && text[point] == '.') {
+        name += " and " + count(text.substr(point, text.find_first_of("eE") - point), "decimal");
+    }
+    return text.find_first_of("eE") == std::string_view::npos ? name : name + " with an exponent";
 }
 
 tl::unexpected<Misfit> wrong_kind(const Cell& cell, std::string_view wanted) {

@@ -118,10 +118,9 @@ Fit<T> floating(const Cell& cell) {
     return parts::wrong_kind(cell, "a floating-point number");
 }
 
-Fit<Decimal> decimal_of(const Cell& cell, const Number& number) {
+Fit<Decimal> decimal_of(const Number& number) {
     if (std::abs(number.exponent) > parts::exponent_limit) {
-        return misfit("the exponent of " + parts::name_number(cell) + " is beyond 131072",
-                      "use a text column");
+        return misfit("the exponent of the number is beyond 131072", "use a text column");
     }
     Decimal out;
     out.scale = static_cast<std::int32_t>(number.fraction.size()) - number.exponent;
@@ -165,7 +164,7 @@ Fit<float> float32(const Cell& cell) { return floating<float>(cell); }
 Fit<Decimal> decimal(const Cell& cell) {
     if (cell.kind == CellKind::integer) {
         const auto text = std::to_string(cell.integer);
-        return decimal_of(cell, *parts::parse_number(text));
+        return decimal_of(*parts::parse_number(text));
     }
     if (!parts::holds_number(cell, true)) {
         return parts::wrong_kind(cell, "a decimal number");
@@ -174,7 +173,7 @@ Fit<Decimal> decimal(const Cell& cell) {
     if (!number) {
         return no_number(cell);
     }
-    return decimal_of(cell, *number);
+    return decimal_of(*number);
 }
 
 }  // namespace sluice::convert

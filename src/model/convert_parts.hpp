@@ -37,8 +37,7 @@ Significand significand(const Number& number);
 // True for kinds that may hold a number as text: number, text and, where `strings`, string.
 bool holds_number(const Cell& cell, bool strings);
 
-// How a reason names the number of a cell. Numbers are quoted, at most 40 characters of them;
-// texts of records never are.
+// How a reason names the number of a cell, without showing it: "a number of 19 digits".
 std::string name_number(const Cell& cell);
 
 inline tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {

@@ -58,13 +58,13 @@ Scale scale_of(TimeUnit unit) {
 }
 
 tl::unexpected<Misfit> out_of_range(const Cell& cell, TimeUnit unit) {
-    return misfit(parts::name_number(cell) + " " + std::string(unit_name(unit)) +
+    return misfit(parts::name_number(cell) + " in " + std::string(unit_name(unit)) +
                       " is beyond the range of a timestamp in microseconds",
                   "check the unit: " + std::string(unit_name(unit)) + " is declared");
 }
 
 tl::unexpected<Misfit> too_fine(const Cell& cell, TimeUnit unit) {
-    return misfit(parts::name_number(cell) + " " + std::string(unit_name(unit)) +
+    return misfit(parts::name_number(cell) + " in " + std::string(unit_name(unit)) +
                       " has digits below a microsecond, which would be lost",
                   "use a bigint or numeric column");
 }
