@@ -152,7 +152,7 @@ def test_kafka_frozen_for_longer_than_a_session_loses_and_doubles_nothing(sluice
 
 
 def test_a_signal_while_the_database_is_frozen_ends_within_the_deadline(sluice, topic, database):
-    """3 s to drain, then at most 5 s to hand the partitions over and 3 s to leave the group."""
+    """3 s to drain, then at most 4 s to leave the group and close."""
     fill(topic, 100)
     process = sluice.start("run", "--drain-timeout", "3s", *sluice.flags(topic, database))
     eventually(lambda: rows(database) == 100, what="rows arrive")
@@ -164,7 +164,7 @@ def test_a_signal_while_the_database_is_frozen_ends_within_the_deadline(sluice, 
                    what="a batch is under way")
         with frozen("postgres"):
             process.signal(15)
-            process.wait(12).expect(0)
+            process.wait(8).expect(0)
         blocker.rollback()
     sluice.drain(topic, database, timeout=90).expect(0)
     assert len(verify.assert_equal(topic, database)) == 1100
