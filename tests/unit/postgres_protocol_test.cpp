@@ -24,7 +24,8 @@ StepResult connection_lost() { return failure(Action::retry, {}, true); }
 
 class Driven {
 public:
-    explicit Driven(std::size_t records) : protocol_(records), command_(protocol_.start()) {}
+    explicit Driven(std::size_t records, bool connected = true)
+        : protocol_(records), command_(protocol_.start(connected)) {}
 
     void expect(Step step) { EXPECT_EQ(command_.step, step); }
     void expect(Step step, std::size_t first, std::size_t count) {
@@ -207,6 +208,15 @@ TEST(WriteProtocol, ARollbackThatFailsCostsAReconnect) {
     run.pass({Step::open});
     run.give(failure(Action::configure, "42P01"));
     run.expect(Step::roll_back);
+    run.give(connection_lost());
+    run.pass({Step::pause, Step::reconnect});
+    run.expect(Step::open, 0, 2);
+}
+
+// The rollback before a verdict may cost the connection: what is left of the batch starts without.
+TEST(WriteProtocol, ABatchThatBeginsWithoutAConnectionMakesOneFirst) {
+    Driven run(2, false);
+    run.expect(Step::reconnect);
     run.give(connection_lost());
     run.pass({Step::pause, Step::reconnect});
     run.expect(Step::open, 0, 2);

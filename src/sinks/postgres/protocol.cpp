@@ -10,7 +10,9 @@ WriteProtocol::WriteProtocol(std::size_t records) : records_(records), window_{0
     check(records > 0, "a batch has records");
 }
 
-Command WriteProtocol::start() { return open(); }
+Command WriteProtocol::start(bool connected) {
+    return connected ? open() : command(Step::reconnect);
+}
 
 Command WriteProtocol::command(Step step) {
     step_ = step;

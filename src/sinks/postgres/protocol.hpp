@@ -64,7 +64,7 @@ public:
     // `records` is at least 1.
     explicit WriteProtocol(std::size_t records);
 
-    [[nodiscard]] Command start();
+    [[nodiscard]] Command start(bool connected);
     // The result of the command given last.
     [[nodiscard]] Command on(const StepResult& result);
 

@@ -125,7 +125,7 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
     while (!batch.empty()) {
         if (!protocol) {
             protocol.emplace(batch.records());
-            next = protocol->start();
+            next = protocol->start(connection_.has_value());
         }
         const Ended ended = drive(batch, *protocol, next);
         if (ended == Ended::suspended) {
