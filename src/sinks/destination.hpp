@@ -43,6 +43,7 @@ struct AcquireRequest {
 struct Ready {
     TopicPartition partition;
     Offset next;
+    std::uint64_t epoch = 0;  // The destination's own: which acquisition it answers.
 };
 // The records [from, to) of a partition are in the database. Ranges of one partition may come in
 // any order; together they leave no gap.

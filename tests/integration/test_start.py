@@ -208,3 +208,20 @@ def test_a_column_added_by_the_user_does_not_disturb_the_run(sluice, topic, data
     eventually(lambda: database.value("SELECT count(*) FROM events") == 2, what="rows arrive")
     process.stop().expect(0)
     verify.assert_equal(topic, database)
+
+
+def test_a_route_that_waited_goes_on_where_its_batch_was_overtaken(sluice, make_topic, database):
+    """The batch that waits for the table ends without a commit: somebody else has moved the partition on."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE public.t (n int)")
+    process = sluice.start("run", "-c", sluice.config(topic, "    postgres: {table: public.t}", database))
+    topic.send('{"n": 0}')
+    eventually(lambda: database.value("SELECT count(*) FROM public.t") == 1, what="a row arrives")
+    database.execute("DROP TABLE public.t")
+    topic.send('{"n": 1}')
+    process.wait_for(r"can't be written, tried again: .*42P01")
+    database.execute("UPDATE sluice.offsets SET next_offset = 2", "CREATE TABLE public.t (n int)")
+    process.wait_for("somebody else has moved it on")
+    topic.send('{"n": 2}')
+    eventually(lambda: database.rows("SELECT n FROM public.t") == [(2,)], what="the route goes on")
+    process.stop().expect(0)

@@ -230,3 +230,56 @@ def test_kill_9_amid_upserts_ends_as_the_fold_of_the_log(sluice, topic, kafka, d
     sluice.drain_file(file, timeout=180).expect(0)
     expected = fold(verify.read_topic(topic.kafka.brokers, topic.name))
     assert contents(database, keyspace, people) == expected
+
+
+@pytest.fixture
+def twin(sluice, make_topic, database):
+    """A session that holds the progress of partition 0, as an owner that is frozen amid a batch does."""
+    topic = make_topic(3)
+    sluice.drain(topic, database).expect(0)
+    session = database.connect()
+
+    def hold(application):
+        session.execute("SELECT set_config('application_name', %s, false)", (application,))
+        session.autocommit = False
+        session.execute("UPDATE sluice.offsets SET updated_at = now() WHERE partition = 0")
+        return session
+    yield topic, hold
+    session.close()
+
+
+def arrived(database):
+    return {row[0] for row in database.rows("SELECT DISTINCT kafka_partition FROM events")}
+
+
+def send_to_all(topic):
+    for partition in range(3):
+        topic.send("1", partition=partition)
+
+
+def test_progress_that_a_stranger_holds_keeps_no_other_partition_waiting(sluice, database, twin):
+    topic, hold = twin
+    session = hold("a stranger")
+    send_to_all(topic)
+    process = sluice.start("run", *sluice.flags(topic, database))
+    eventually(lambda: arrived(database) == {1, 2}, timeout=20, what="the others go on")
+    process.wait_for(r"waits: .*\[0\]: session \d+ \('a stranger'.* holds the lock.*55P03")
+    session.rollback()
+    eventually(lambda: arrived(database) == {0, 1, 2}, timeout=20, what="it goes on")
+    process.wait_for("goes on")
+    process.stop().expect(0)
+    verify.assert_equal(topic, database)
+
+
+@pytest.mark.slow
+def test_an_owner_that_is_frozen_is_ended_by_the_next_one(sluice, database, twin):
+    topic, hold = twin
+    session = hold(f"sluice:{topic.name}")
+    send_to_all(topic)
+    process = sluice.start("run", *sluice.flags(topic, database))
+    eventually(lambda: arrived(database) == {0, 1, 2}, timeout=40, what="all partitions go on")
+    process.wait_for(r"\[0\]: ended session \d+")
+    with pytest.raises(Exception, match="terminat|closed"):
+        session.execute("SELECT 1")
+    process.stop().expect(0)
+    verify.assert_equal(topic, database)

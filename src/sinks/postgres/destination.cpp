@@ -89,7 +89,8 @@ public:
         plan_ = std::make_unique<WriterPlan>(
             WriterPlan{.connect = connect_options(options_, &interrupt_),
                        .offsets = offsets_,
-                       .tables = std::move(resolved->plans)});
+                       .tables = std::move(resolved->plans),
+                       .log = log_});
         control_ = std::move(*connection);
         return {};
     }
@@ -118,13 +119,14 @@ public:
         state.open = {};
         std::erase(touched_, &state);
         last_partition_ = nullptr;
-        writer_of(request.partition).queue().push(Acquire{request, state.epoch});
+        writer_of(request.partition).queue().push({.request = request, .epoch = state.epoch});
     }
 
     void release(std::span<const TopicPartition> partitions, Deadline deadline) override {
         for (const auto& partition : partitions) {
             if (states_.contains(partition) && !writers_.empty()) {
-                writer_of(partition).queue().clear(std::array{partition}, deadline);
+                writer_of(partition).queue().clear(partition, states_.at(partition).epoch,
+                                                   deadline);
             }
         }
         forget(partitions);
@@ -133,7 +135,7 @@ public:
     void abandon(std::span<const TopicPartition> partitions) override {
         for (const auto& partition : partitions) {
             if (states_.contains(partition) && !writers_.empty()) {
-                writer_of(partition).queue().drop(std::array{partition});
+                writer_of(partition).queue().close_epoch(partition, states_.at(partition).epoch);
             }
         }
         forget(partitions);
@@ -183,11 +185,14 @@ public:
 
     std::vector<DestinationEvent> take_events() override {
         auto events = outbox_.take();
+        // An answer that was on its way while the partition was given away and acquired again.
+        std::erase_if(events, [this](const DestinationEvent& event) {
+            const auto* ready = std::get_if<Ready>(&event);
+            return ready != nullptr && ready->epoch < states_.at(ready->partition).epoch;
+        });
         for (const auto& event : events) {
             if (const auto* ready = std::get_if<Ready>(&event)) {
-                if (const auto state = states_.find(ready->partition); state != states_.end()) {
-                    state->second.next = ready->next;
-                }
+                states_.at(ready->partition).next = ready->next;
             }
         }
         return events;
@@ -211,7 +216,7 @@ private:
         }
         control_.reset();  // From here on the writers' connections are all that is needed.
         for (int i = 0; i < options_.pool; ++i) {
-            writers_.push_back(std::make_unique<Writer>(*plan_, outbox_, i));
+            writers_.push_back(std::make_unique<Writer>(*plan_, outbox_, waits_, i));
         }
     }
 
@@ -262,6 +267,7 @@ private:
                 state->second.next.reset();
                 state->second.open = {};
             }
+            waits_.end(partition.to_string(), std::nullopt);
         }
     }
 
@@ -272,6 +278,7 @@ private:
     Uuid id_;
     Interrupt interrupt_;
     Outbox outbox_;
+    Waits waits_{outbox_};
     std::unique_ptr<WriterPlan> plan_;
     std::optional<Connection> control_;
     std::vector<std::unique_ptr<Writer>> writers_;

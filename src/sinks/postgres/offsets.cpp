@@ -14,10 +14,13 @@ constexpr std::int64_t definition_lock = 0x736c75696365;
 
 // READ COMMITTED: a compare-and-set that waited for another owner then sees what that one wrote.
 // The timeouts bound what a frozen or forgotten session can hold.
-constexpr std::string_view begin_transaction =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-    "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '10s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '30s'; ";
+std::string begin_transaction(std::chrono::milliseconds lock_wait) {
+    return fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+                       "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
+                       "SET LOCAL idle_in_transaction_session_timeout = '30s'; ",
+                       lock_wait.count());
+}
+constexpr std::chrono::seconds usual_lock_wait{10};
 
 Outcome<Rows> last(Outcome<std::vector<Rows>> results) {
     if (!results) {
@@ -179,10 +182,10 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
     return or_roll_back(
         connection,
         done(connection.script(
-            fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}); "
+            fmt::format("{}SELECT pg_advisory_xact_lock({}); "
                         "INSERT INTO {} (pipeline, topic, partition, topic_id, next_offset, start) "
                         "VALUES {} ON CONFLICT DO NOTHING; COMMIT",
-                        definition_lock, table_, values),
+                        begin_transaction(usual_lock_wait), definition_lock, table_, values),
             deadline)),
         deadline);
 }
@@ -211,7 +214,7 @@ Outcome<std::uint64_t> OffsetsTable::advance(Connection& connection,
                     "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
                     "AND o.next_offset = v.\"from\"",
-                    begin_transaction, table_, values, quote_literal(pipeline_)),
+                    begin_transaction(usual_lock_wait), table_, values, quote_literal(pipeline_)),
         deadline));
     if (!advanced) {
         return tl::unexpected(std::move(advanced).error());
@@ -232,6 +235,7 @@ std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitio
 
 Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
                                                   std::span<const TopicPartition> partitions,
+                                                  std::chrono::milliseconds lock_wait,
                                                   Deadline deadline) const {
     auto rows = or_roll_back(
         connection,
@@ -239,7 +243,8 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
             connection.script(fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
                                           "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
                                           "COMMIT",
-                                          begin_transaction, table_, key_condition(partitions)),
+                                          begin_transaction(lock_wait), table_,
+                                          key_condition(partitions)),
                               deadline),
             1),
         deadline);
@@ -247,6 +252,36 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
         return tl::unexpected(std::move(rows).error());
     }
     return to_positions(*rows);
+}
+
+// A row's xmax is the transaction that has updated or locked it, and a running transaction holds
+// a lock on its own number.
+Outcome<std::optional<Holder>> OffsetsTable::holder(Connection& connection,
+                                                    const TopicPartition& partition, bool end,
+                                                    Deadline deadline) const {
+    const std::array only{partition};
+    auto rows = last(connection.script(
+        fmt::format("SELECT pid, application_name, usename, ours, CASE WHEN ours AND {} THEN "
+                    "pg_terminate_backend(pid) ELSE false END FROM ("
+                    "SELECT a.pid, a.application_name, a.usename, a.usename = session_user AND "
+                    "a.application_name = current_setting('application_name') AS ours "
+                    "FROM (SELECT xmax AS holder FROM {} WHERE {}) o JOIN pg_locks l "
+                    "ON l.locktype = 'transactionid' AND l.transactionid = o.holder AND l.granted "
+                    "JOIN pg_stat_activity a ON a.pid = l.pid "
+                    "WHERE a.pid <> pg_backend_pid() LIMIT 1) found",
+                    end ? "true" : "false", table_, key_condition(only)),
+        deadline));
+    if (!rows) {
+        return tl::unexpected(std::move(rows).error());
+    }
+    if (rows->size() == 0) {
+        return std::optional<Holder>{};
+    }
+    return std::optional(Holder{.process = rows->text(0, 0),
+                                .application = rows->text(0, 1),
+                                .role = rows->text(0, 2),
+                                .ours = rows->boolean(0, 3),
+                                .ended = rows->boolean(0, 4)});
 }
 
 }  // namespace sluice::postgres

@@ -2,6 +2,8 @@
 // id of the database.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +14,15 @@
 #include "sinks/postgres/connection.hpp"
 
 namespace sluice::postgres {
+
+// The session that keeps an offset row locked.
+struct Holder {
+    std::string process;  // Its backend's process id.
+    std::string application;
+    std::string role;
+    bool ours = false;   // Of this pipeline, and of our own role.
+    bool ended = false;  // It was told to end.
+};
 
 class OffsetsTable {
 public:
@@ -38,10 +49,16 @@ public:
     // Opens a transaction with its timeouts and advances the ranges; tells how many rows matched.
     Outcome<std::uint64_t> advance(Connection& connection, std::span<const OffsetRange> ranges,
                                    Deadline deadline) const;
-    // Locks the rows of these partitions in a transaction of its own and reads them.
+    // Locks the rows of these partitions in a transaction of its own and reads them; 55P03 after
+    // `lock_wait`.
     Outcome<std::vector<Position>> lock(Connection& connection,
                                         std::span<const TopicPartition> partitions,
+                                        std::chrono::milliseconds lock_wait,
                                         Deadline deadline) const;
+    // Who keeps this row locked; nothing where nobody does any more. With `end`, a session of
+    // this pipeline and of our own role is ended, which needs no privilege.
+    Outcome<std::optional<Holder>> holder(Connection& connection, const TopicPartition& partition,
+                                          bool end, Deadline deadline) const;
 
 private:
     [[nodiscard]] std::string key_condition(std::span<const TopicPartition> partitions) const;

@@ -4,16 +4,24 @@
 
 namespace sluice::postgres {
 
-void WorkQueue::push(Acquire acquire) {
+bool WorkQueue::closed(const TopicPartition& partition, std::uint64_t epoch) const {
+    const auto closed = closed_epochs_.find(partition);
+    return closed != closed_epochs_.end() && epoch <= closed->second;
+}
+
+bool WorkQueue::push(Acquire acquire) {
     const std::lock_guard lock(mutex_);
+    if (closed(acquire.request.partition, acquire.epoch)) {
+        return false;
+    }
     acquires_.push_back(std::move(acquire));
     changed_.notify_all();
+    return true;
 }
 
 void WorkQueue::push(Piece piece) {
     const std::lock_guard lock(mutex_);
-    const auto closed = closed_epochs_.find(piece.partition);
-    if (closed != closed_epochs_.end() && piece.epoch <= closed->second) {
+    if (closed(piece.partition, piece.epoch)) {
         return;
     }
     outbox_.occupy(piece.bytes());
@@ -29,36 +37,33 @@ bool WorkQueue::moving(const std::function<bool(const TopicPartition&)>& which) 
     return queued || std::ranges::any_of(in_flight_, which);
 }
 
-void WorkQueue::clear(std::span<const TopicPartition> partitions, Deadline deadline) {
+void WorkQueue::clear(const TopicPartition& partition, std::uint64_t epoch, Deadline deadline) {
     std::unique_lock lock(mutex_);
-    const auto ours = [&](const TopicPartition& partition) {
-        return std::ranges::find(partitions, partition) != partitions.end();
-    };
+    const auto ours = [&](const TopicPartition& moved) { return moved == partition; };
     changed_.wait_until(lock, deadline.at(), [&] { return ended_ || !moving(ours); });
-    for (const auto& partition : partitions) {
-        drop_queued(partition);
-    }
+    close(partition, epoch);
 }
 
-void WorkQueue::drop(std::span<const TopicPartition> partitions) {
+void WorkQueue::close_epoch(const TopicPartition& partition, std::uint64_t epoch) {
     const std::lock_guard lock(mutex_);
-    for (const auto& partition : partitions) {
-        drop_queued(partition);
-    }
+    close(partition, epoch);
 }
 
-void WorkQueue::drop_queued(const TopicPartition& partition) {
+void WorkQueue::close(const TopicPartition& partition, std::uint64_t epoch) {
+    auto& last = closed_epochs_[partition];
+    last = std::max(last, epoch);
     for (auto& [route, queue] : pieces_) {
         std::erase_if(queue, [&](const Piece& piece) {
-            if (piece.partition != partition) {
+            if (piece.partition != partition || piece.epoch > epoch) {
                 return false;
             }
             outbox_.vacate(piece.bytes());
             return true;
         });
     }
-    std::erase_if(acquires_,
-                  [&](const Acquire& acquire) { return acquire.request.partition == partition; });
+    std::erase_if(acquires_, [&](const Acquire& acquire) {
+        return acquire.request.partition == partition && acquire.epoch <= epoch;
+    });
 }
 
 bool WorkQueue::busy() const {
@@ -81,15 +86,20 @@ void WorkQueue::wait_ended(Deadline deadline) {
 }
 
 bool WorkQueue::has_work() const {
-    return !acquires_.empty() || std::ranges::any_of(pieces_, [&](const auto& entry) {
-        return !entry.second.empty() && !suspended_.contains(entry.first);
-    });
+    const bool due = std::ranges::any_of(
+        acquires_, [](const Acquire& acquire) { return acquire.due.passed(); });
+    return due || std::ranges::any_of(pieces_, [&](const auto& entry) {
+               return !entry.second.empty() && !suspended_.contains(entry.first);
+           });
 }
 
-std::optional<Deadline> WorkQueue::next_resume() const {
-    std::optional<Deadline> next;
+Deadline WorkQueue::next_due() const {
+    Deadline next = Deadline::in(std::chrono::hours{1});
     for (const auto& [route, suspended] : suspended_) {
-        next = next ? next->sooner(suspended.until) : suspended.until;
+        next = next.sooner(suspended.until);
+    }
+    for (const auto& acquire : acquires_) {
+        next = next.sooner(acquire.due);
     }
     return next;
 }
@@ -100,26 +110,27 @@ bool WorkQueue::wait() {
         if (cut_ || (draining_ && end_.passed())) {
             return false;
         }
-        const auto resume = next_resume();
-        if (has_work() || (!draining_ && resume && resume->passed())) {
+        const Deadline due = next_due();
+        if (has_work() || (!draining_ && due.passed())) {
             return true;
         }
         // What waits for somebody to mend a table is not waited for at the end.
         if (draining_) {
             return false;
         }
-        changed_.wait_until(lock,
-                            resume.value_or(Deadline::in(std::chrono::hours{1})).sooner(end_).at());
+        changed_.wait_until(lock, due.sooner(end_).at());
     }
 }
 
 std::optional<Acquire> WorkQueue::take_acquire() {
     const std::lock_guard lock(mutex_);
-    if (acquires_.empty()) {
+    const auto due = std::ranges::find_if(
+        acquires_, [](const Acquire& acquire) { return acquire.due.passed(); });
+    if (due == acquires_.end()) {
         return std::nullopt;
     }
-    Acquire acquire = std::move(acquires_.front());
-    acquires_.pop_front();
+    Acquire acquire = std::move(*due);
+    acquires_.erase(due);
     return acquire;
 }
 
@@ -174,12 +185,6 @@ void WorkQueue::suspend(Suspended suspended) {
     const std::uint32_t route = suspended.batch.route();
     suspended_.insert_or_assign(route, std::move(suspended));
     changed_.notify_all();
-}
-
-void WorkQueue::close_epoch(const TopicPartition& partition, std::uint64_t epoch) {
-    const std::lock_guard lock(mutex_);
-    closed_epochs_[partition] = epoch;
-    drop_queued(partition);
 }
 
 void WorkQueue::ended() {

@@ -23,6 +23,9 @@ namespace sluice::postgres {
 struct Acquire {
     AcquireRequest request;
     std::uint64_t epoch = 0;
+    Deadline due{Deadline::Clock::time_point{}};  // Not tried before.
+    unsigned attempts = 0;
+    std::optional<Deadline> patience = std::nullopt;  // With the owner that holds the offset row.
 };
 // A batch that waits because of its own tables, while the other routes go on.
 struct Suspended {
@@ -37,31 +40,33 @@ public:
     explicit WorkQueue(Outbox& outbox) : outbox_(outbox) {}
 
     // The lane's side.
-    void push(Acquire acquire);
     void push(Piece piece);
-    // Waits until nothing of these partitions is queued or being written, but for routes that
-    // wait for their tables; then, or at the deadline, what is queued is dropped. A batch that
-    // is still held may be committed later: the compare-and-set keeps that exact.
-    void clear(std::span<const TopicPartition> partitions, Deadline deadline);
-    void drop(std::span<const TopicPartition> partitions);
+    // Waits until nothing of this partition is queued or being written, but for routes that wait
+    // for their tables; then, or at the deadline, closes the epoch. A batch that is still held
+    // may be committed later: the compare-and-set keeps that exact.
+    void clear(const TopicPartition& partition, std::uint64_t epoch, Deadline deadline);
     [[nodiscard]] bool busy() const;
     // What is queued is still to be written, until `deadline`.
     void drain(Deadline deadline);
     // Waits for the writer's end; at the deadline it is told to end at once.
     void wait_ended(Deadline deadline);
 
+    // Both sides.
+    // False where the epoch is closed: nobody wants the answer any more.
+    bool push(Acquire acquire);
+    // Acquisitions and pieces of this partition up to this epoch are dropped from now on.
+    void close_epoch(const TopicPartition& partition, std::uint64_t epoch);
+
     // The writer's side.
     // Waits for something to do; false when there is nothing more in this life.
     bool wait();
-    std::optional<Acquire> take_acquire();
+    std::optional<Acquire> take_acquire();  // One that is due.
     std::optional<Suspended> take_resumed();
     // Routes take turns, so that a busy one can't starve the others.
     std::optional<Batch> take_batch(std::size_t bytes_max);
     // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
     void done(std::size_t bytes);
     void suspend(Suspended suspended);
-    // Pieces of this partition up to this epoch are dropped from now on.
-    void close_epoch(const TopicPartition& partition, std::uint64_t epoch);
     void ended();
 
     [[nodiscard]] bool ending() const;           // No time for anything that waits for a person.
@@ -74,8 +79,10 @@ private:
     [[nodiscard]] bool has_work() const;
     // Queued or being written, and not waiting for its tables.
     [[nodiscard]] bool moving(const std::function<bool(const TopicPartition&)>& which) const;
-    [[nodiscard]] std::optional<Deadline> next_resume() const;
-    void drop_queued(const TopicPartition& partition);
+    [[nodiscard]] bool closed(const TopicPartition& partition, std::uint64_t epoch) const;
+    // When something that waits is to be tried again.
+    [[nodiscard]] Deadline next_due() const;
+    void close(const TopicPartition& partition, std::uint64_t epoch);
 
     Outbox& outbox_;
     mutable std::mutex mutex_;

@@ -3,8 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 #include "base/check.hpp"
 
@@ -13,20 +11,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t no_route = std::numeric_limits<std::uint32_t>::max();
 constexpr auto connect_wait = 10s;
 // A little more than the statement_timeout of the transaction, so that the server's own answer
 // comes first.
 constexpr auto statement_wait = 75s;
 // How soon a table that could not be written is tried again.
 constexpr auto suspended_wait = 2s;
+// How long the lookup of an unanswered COMMIT waits for what is left of that transaction.
+constexpr auto commit_lock_wait = 10s;
 
 }  // namespace
 
-Writer::Writer(const WriterPlan& plan, Outbox& outbox, int number)
-    : plan_(plan), outbox_(outbox), queue_(outbox), thread_([this] { run(); }) {
-    const std::string name = "pg-writer-" + std::to_string(number);
-    (void)pthread_setname_np(thread_.native_handle(), name.c_str());
+Writer::Writer(const WriterPlan& plan, Outbox& outbox, Waits& waits, int number)
+    : plan_(plan),
+      outbox_(outbox),
+      waits_(waits),
+      name_("pg-writer-" + std::to_string(number)),
+      queue_(outbox),
+      thread_([this] { run(); }) {
+    (void)pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
 Writer::~Writer() { check(!thread_.joinable(), "a writer is joined before it dies"); }
@@ -44,78 +47,36 @@ void Writer::run() {
         if (!connection_ && !connect()) {
             continue;
         }
+        // One of each: an offset row that somebody else holds must not keep batches from going.
         if (auto acquire = queue_.take_acquire()) {
-            answer(*acquire);
-        } else if (auto resumed = queue_.take_resumed()) {
-            write(std::move(resumed->batch), resumed->protocol);
-        } else if (auto batch = queue_.take_batch(plan_.batch_bytes_max)) {
-            write(std::move(*batch), std::nullopt);
+            answer(std::move(*acquire));
+        }
+        if (connection_) {
+            write_next();
         }
     }
     connection_.reset();
     queue_.ended();
 }
 
+void Writer::write_next() {
+    if (auto resumed = queue_.take_resumed()) {
+        write(std::move(resumed->batch), resumed->protocol);
+    } else if (auto batch = queue_.take_batch(plan_.batch_bytes_max)) {
+        write(std::move(*batch), std::nullopt);
+    }
+}
+
 bool Writer::connect() {
     auto opened = Connection::open(plan_.connect, queue_.within(connect_wait));
     if (!opened) {
-        report_waiting(opened.error().error, std::nullopt);
+        waits_.begin(name_, std::nullopt, opened.error().error);
         (void)queue_.sleep(backoff_.wait(++connect_attempts_));
         return false;
     }
     connection_ = std::move(*opened);
     connect_attempts_ = 0;
     return true;
-}
-
-Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& request) {
-    const std::array only{request.partition};
-    auto locked = plan_.offsets.lock(*connection_, only, queue_.within(statement_wait));
-    if (!locked || !locked->empty()) {
-        return locked;
-    }
-    // A partition that appeared after the topic's first start: it begins at its beginning.
-    const std::array fresh{Position{.partition = request.partition,
-                                    .topic_id = request.topic_id,
-                                    .next = request.beginning,
-                                    .clock = {},
-                                    .start = "earliest"}};
-    auto begun = plan_.offsets.begin(*connection_, fresh, queue_.within(statement_wait));
-    if (!begun) {
-        return tl::unexpected(std::move(begun).error());
-    }
-    return plan_.offsets.lock(*connection_, only, queue_.within(statement_wait));
-}
-
-void Writer::answer(const Acquire& acquire) {
-    const auto& request = acquire.request;
-    auto locked = lock_or_begin(request);
-    if (!locked) {
-        if (locked.error().lost) {
-            connection_.reset();
-        }
-        report_waiting(locked.error().error, std::nullopt);
-        queue_.push(acquire);
-        (void)queue_.sleep(backoff_.wait(++connect_attempts_));
-        return;
-    }
-    report_going(std::nullopt);
-    connect_attempts_ = 0;
-    check(locked->size() == 1, "one offset row a partition");
-    const Position& position = locked->front();
-    if (position.topic_id != request.topic_id) {
-        outbox_.post(Refused{
-            request.partition,
-            {.action = Action::stop,
-             .op = "postgres.offsets",
-             .where = request.partition.to_string(),
-             .code = {},
-             .detail = "the topic was deleted and made again since this pipeline read it: its "
-                       "offsets mean other records now",
-             .hint = "`sluice reset --lane postgres` starts afresh"}});
-        return;
-    }
-    outbox_.post(Ready{request.partition, position.next});
 }
 
 void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
@@ -138,6 +99,9 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
         }
         protocol.reset();
     }
+    // Also where nothing was committed: what was fenced or rejected waits no longer.
+    waits_.end(name_, batch.route());
+    waits_.end(name_, std::nullopt);
     queue_.done(bytes);
 }
 
@@ -161,10 +125,10 @@ Writer::Ended Writer::drive(Batch& batch, WriteProtocol& protocol, Command comma
 Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
     const Error& error = *command.error;
     if (error.action == Action::configure && connection_) {
-        report_waiting(error, batch.route());
+        waits_.begin(name_, batch.route(), error);
         return queue_.ending() ? Ended::stopped : Ended::suspended;
     }
-    report_waiting(error, std::nullopt);
+    waits_.begin(name_, std::nullopt, error);
     return queue_.sleep(backoff_.wait(command.attempt)) ? Ended::done : Ended::stopped;
 }
 
@@ -252,7 +216,8 @@ StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
     for (const auto& range : ranges) {
         partitions.push_back(range.partition);
     }
-    auto locked = plan_.offsets.lock(*connection_, partitions, queue_.within(statement_wait));
+    auto locked = plan_.offsets.lock(*connection_, partitions, commit_lock_wait,
+                                     queue_.within(statement_wait));
     if (!locked) {
         return failed(std::move(locked).error());
     }
@@ -276,8 +241,8 @@ StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
 }
 
 void Writer::report_durable(const Batch& batch, const Window& window) {
-    report_going(std::nullopt);
-    report_going(batch.route());
+    waits_.end(name_, std::nullopt);
+    waits_.end(name_, batch.route());
     const auto slices = batch.slices(window);
     for (const auto& range : batch.ranges(slices)) {
         std::size_t rows = 0;
@@ -339,21 +304,6 @@ void Writer::drop_record(Batch& batch, const Command& command) {
     batch.cut(partition, offset);
     batch.drop_before(command.window.first);
     outbox_.post(Rejected{partition, offset, std::move(error)});
-}
-
-void Writer::report_waiting(const Error& error, std::optional<std::uint32_t> route) {
-    const std::string reason = error.message();
-    auto& known = waiting_[route.value_or(no_route)];
-    if (known != reason) {
-        known = reason;
-        outbox_.post(Waiting{error, route});
-    }
-}
-
-void Writer::report_going(std::optional<std::uint32_t> route) {
-    if (waiting_.erase(route.value_or(no_route)) > 0) {
-        outbox_.post(Waiting{std::nullopt, route});
-    }
 }
 
 }  // namespace sluice::postgres

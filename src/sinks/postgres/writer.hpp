@@ -2,18 +2,19 @@
 // one, and drives the write protocol with them.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/backoff.hpp"
+#include "base/log.hpp"
 #include "sinks/outbox.hpp"
 #include "sinks/postgres/batch.hpp"
 #include "sinks/postgres/connection.hpp"
 #include "sinks/postgres/offsets.hpp"
 #include "sinks/postgres/statements.hpp"
+#include "sinks/postgres/waits.hpp"
 #include "sinks/postgres/work_queue.hpp"
 
 namespace sluice::postgres {
@@ -26,12 +27,13 @@ struct WriterPlan {
     // Of one transaction. At this size a lane wrote as fast as \copy of the same rows (1,000,000 of
     // 181 bytes into jsonb: 0.96 and 1.08 of it); other sizes have not been measured.
     std::size_t batch_bytes_max = 8u << 20;
+    Logger log;
 };
 
 class Writer {
 public:
-    // Both outlive the writer.
-    Writer(const WriterPlan& plan, Outbox& outbox, int number);
+    // All three outlive the writer.
+    Writer(const WriterPlan& plan, Outbox& outbox, Waits& waits, int number);
     ~Writer();  // After join().
 
     // The lane's thread fills it.
@@ -45,8 +47,11 @@ private:
 
     void run();
     bool connect();
-    void answer(const Acquire& acquire);
+    void answer(Acquire acquire);
+    void answer_later(Acquire acquire, Failure failure);
+    void name_holder(Acquire& acquire, Error& error);
     Outcome<std::vector<Position>> lock_or_begin(const AcquireRequest& request);
+    void write_next();
     void write(Batch batch, std::optional<WriteProtocol> protocol);
     Ended drive(Batch& batch, WriteProtocol& protocol, Command command);
     Ended pause(const Batch& batch, const Command& command);
@@ -60,18 +65,16 @@ private:
     void drop_batch(const Batch& batch, const std::optional<Error>& refusal);
     void drop_record(Batch& batch, const Command& command);
 
-    void report_waiting(const Error& error, std::optional<std::uint32_t> route);
-    void report_going(std::optional<std::uint32_t> route);
-
     const WriterPlan& plan_;
     Outbox& outbox_;
+    Waits& waits_;
+    const std::string name_;
     WorkQueue queue_;
 
     // Of the thread alone.
     std::optional<Connection> connection_;
     Backoff backoff_;
     unsigned connect_attempts_ = 0;
-    std::map<std::uint32_t, std::string> waiting_;  // By route; the database's own has no_route.
 
     std::thread thread_;
 };

@@ -1,0 +1,34 @@
+// Who waits, and for what: the lane hears once that something waits, however many writers and
+// partitions do, and once that nothing does any more. Safe to use from any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "sinks/outbox.hpp"
+
+namespace sluice::postgres {
+
+class Waits {
+public:
+    // Of which a wait holds up: one route, or (nothing) the whole lane.
+    using Scope = std::optional<std::uint32_t>;
+
+    // The outbox outlives this.
+    explicit Waits(Outbox& outbox) : outbox_(outbox) {}
+
+    // `who` waits, or waits for another reason now; the lane hears of reasons that are new.
+    void begin(const std::string& who, Scope scope, const Error& error);
+    // Does nothing where `who` did not wait.
+    void end(const std::string& who, Scope scope);
+
+private:
+    Outbox& outbox_;
+    std::mutex mutex_;
+    std::map<Scope, std::map<std::string, std::string>> reasons_;  // By who.
+};
+
+}  // namespace sluice::postgres

@@ -1,0 +1,119 @@
+// How a writer comes by a partition: it locks the offset row and reads it.
+#include "sinks/postgres/writer.hpp"
+
+#include <array>
+
+#include "base/check.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+using namespace std::chrono_literals;
+
+// As for a batch's statements.
+constexpr auto statement_wait = 75s;
+// How long an acquisition keeps the connection from its batches, while another owner's
+// transaction ends.
+constexpr auto acquire_lock_wait = 1s;
+// The group has given the partition to us: who still holds its row after that long is frozen or
+// gone. A batch that it loses by this is written by the new owner.
+constexpr auto owner_patience = 10s;
+constexpr std::string_view lock_not_available = "55P03";
+
+}  // namespace
+
+Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& request) {
+    const std::array only{request.partition};
+    auto locked = plan_.offsets.lock(*connection_, only, acquire_lock_wait,
+                                     queue_.within(statement_wait));
+    if (!locked || !locked->empty()) {
+        return locked;
+    }
+    // A partition that appeared after the topic's first start: it begins at its beginning.
+    const std::array fresh{Position{.partition = request.partition,
+                                    .topic_id = request.topic_id,
+                                    .next = request.beginning,
+                                    .clock = {},
+                                    .start = "earliest"}};
+    auto begun = plan_.offsets.begin(*connection_, fresh, queue_.within(statement_wait));
+    if (!begun) {
+        return tl::unexpected(std::move(begun).error());
+    }
+    return plan_.offsets.lock(*connection_, only, acquire_lock_wait, queue_.within(statement_wait));
+}
+
+// An offset row that is locked belongs to somebody else's transaction, which mostly ends soon.
+// No timeout of the server ends a client that is frozen inside of a COPY.
+void Writer::name_holder(Acquire& acquire, Error& error) {
+    if (!acquire.patience) {
+        acquire.patience = Deadline::in(owner_patience);
+    }
+    const TopicPartition& partition = acquire.request.partition;
+    const bool frozen = acquire.patience->passed();
+    auto holder = plan_.offsets.holder(*connection_, partition, frozen,
+                                       queue_.within(statement_wait));
+    if (!holder) {
+        if (holder.error().lost) {
+            connection_.reset();
+        }
+        return;
+    }
+    if (!*holder) {
+        return;
+    }
+    const std::string session = "session " + (*holder)->process + " ('" + (*holder)->application +
+                                "', role " + (*holder)->role + ")";
+    if ((*holder)->ended) {
+        plan_.log->warn("{}: ended {}, which held its progress for too long: an owner that is "
+                        "frozen or gone",
+                        partition.to_string(), session);
+        acquire.attempts = 0;
+    }
+    error.detail = session + " holds the lock on its progress";
+    error.hint = (*holder)->ours ? "an owner that is frozen or gone is ended after 10 s"
+                                 : "if it does not end by itself: SELECT pg_terminate_backend(" +
+                                       (*holder)->process + ")";
+}
+
+void Writer::answer_later(Acquire acquire, Failure failure) {
+    const std::string partition = acquire.request.partition.to_string();
+    failure.error.where = partition;
+    if (failure.lost) {
+        connection_.reset();
+    } else if (failure.error.code == lock_not_available) {
+        name_holder(acquire, failure.error);
+    }
+    waits_.begin(partition, std::nullopt, failure.error);
+    acquire.due = Deadline::in(backoff_.wait(++acquire.attempts));
+    if (!queue_.push(std::move(acquire))) {
+        waits_.end(partition, std::nullopt);
+    }
+}
+
+void Writer::answer(Acquire acquire) {
+    auto locked = lock_or_begin(acquire.request);
+    if (!locked) {
+        answer_later(std::move(acquire), std::move(locked).error());
+        return;
+    }
+    const AcquireRequest& request = acquire.request;
+    waits_.end(request.partition.to_string(), std::nullopt);
+    waits_.end(name_, std::nullopt);
+    check(locked->size() == 1, "one offset row a partition");
+    const Position& position = locked->front();
+    if (position.topic_id != request.topic_id) {
+        outbox_.post(Refused{
+            request.partition,
+            {.action = Action::stop,
+             .op = "postgres.offsets",
+             .where = request.partition.to_string(),
+             .code = {},
+             .detail = "the topic was deleted and made again since this pipeline read it: its "
+                       "offsets mean other records now",
+             .hint = "`sluice reset --lane postgres` starts afresh"}});
+        return;
+    }
+    outbox_.post(Ready{request.partition, position.next, acquire.epoch});
+}
+
+}  // namespace sluice::postgres

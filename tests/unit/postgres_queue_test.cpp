@@ -1,0 +1,118 @@
+// Goal: what the lane and its writers hand to each other outlives no acquisition that is over, and
+// the lane hears of a wait once.
+#include <gtest/gtest.h>
+
+#include "sinks/postgres/waits.hpp"
+#include "sinks/postgres/work_queue.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TopicPartition here{"topic", PartitionId{0}};
+const TopicPartition there{"topic", PartitionId{1}};
+
+Acquire acquire(std::uint64_t epoch, const TopicPartition& partition = here) {
+    return {.request = {.partition = partition, .topic_id = {}, .beginning = {}, .next = {}},
+            .epoch = epoch};
+}
+
+Piece piece(std::uint64_t epoch) {
+    Piece made;
+    made.partition = here;
+    made.epoch = epoch;
+    made.from = Offset{0};
+    made.to = Offset{1};
+    return made;
+}
+
+class Queue : public testing::Test {
+protected:
+    Outbox outbox_{Bytes{1}};
+    WorkQueue queue_{outbox_};
+};
+
+// The writer holds the acquisition while it asks the server, and hands it back when that failed.
+TEST_F(Queue, AnAcquisitionThatWasReleasedMeanwhileIsNotTakenBack) {
+    ASSERT_TRUE(queue_.push(acquire(1)));
+    auto held = queue_.take_acquire();
+    ASSERT_TRUE(held);
+    queue_.clear(here, 1, Deadline::in(0ms));
+    EXPECT_FALSE(queue_.push(std::move(*held)));
+    EXPECT_TRUE(queue_.push(acquire(2)));
+    EXPECT_FALSE(queue_.push(acquire(1)));
+}
+
+TEST_F(Queue, TheEndOfAnOldEpochLeavesTheNewOneAlone) {
+    ASSERT_TRUE(queue_.push(acquire(2)));
+    queue_.push(piece(2));
+    queue_.close_epoch(here, 1);
+    ASSERT_TRUE(queue_.take_acquire());
+    ASSERT_TRUE(queue_.take_batch(1));
+    queue_.close_epoch(here, 2);
+    queue_.close_epoch(here, 1);
+    EXPECT_FALSE(queue_.push(acquire(2))) << "an epoch once closed stays closed";
+}
+
+TEST_F(Queue, AnAcquisitionThatWaitsKeepsNothingElseWaiting) {
+    Acquire later = acquire(1);
+    later.due = Deadline::in(1h);
+    ASSERT_TRUE(queue_.push(later));
+    ASSERT_TRUE(queue_.push(acquire(1, there)));
+    queue_.push(piece(1));
+    ASSERT_TRUE(queue_.wait());
+    EXPECT_EQ(queue_.take_acquire()->request.partition, there);
+    EXPECT_FALSE(queue_.take_acquire());
+    EXPECT_TRUE(queue_.take_batch(1));
+}
+
+class Waiters : public testing::Test {
+protected:
+    static Error error(std::string detail) {
+        return {.action = Action::retry,
+                .op = "op",
+                .where = {},
+                .code = {},
+                .detail = std::move(detail),
+                .hint = {}};
+    }
+    // What the lane hears: reasons, and "goes on".
+    std::vector<std::string> heard() {
+        std::vector<std::string> out;
+        for (const auto& event : outbox_.take()) {
+            const auto& waiting = std::get<Waiting>(event);
+            out.push_back(waiting.error ? waiting.error->detail : "goes on");
+        }
+        return out;
+    }
+    using Heard = std::vector<std::string>;
+
+    Outbox outbox_{Bytes{1}};
+    Waits waits_{outbox_};
+};
+
+TEST_F(Waiters, OneThatRecoversDoesNotEndTheWaitOfAnother) {
+    waits_.begin("a", 0, error("no table"));
+    waits_.begin("b", 0, error("no table"));
+    EXPECT_EQ(heard(), Heard{"no table"});
+    waits_.end("a", 0);
+    EXPECT_EQ(heard(), Heard{});
+    waits_.end("b", 0);
+    EXPECT_EQ(heard(), Heard{"goes on"});
+    waits_.end("b", 0);
+    EXPECT_EQ(heard(), Heard{});
+}
+
+TEST_F(Waiters, RoutesAndTheLaneWaitApart) {
+    waits_.begin("a", 0, error("no table"));
+    waits_.begin("a", std::nullopt, error("no server"));
+    waits_.begin("a", 1, error("no column"));
+    waits_.begin("a", 1, error("no privilege"));
+    EXPECT_EQ(heard(), (Heard{"no table", "no server", "no column", "no privilege"}));
+    waits_.end("a", std::nullopt);
+    EXPECT_EQ(heard(), Heard{"goes on"});
+}
+
+}  // namespace
+}  // namespace sluice::postgres
