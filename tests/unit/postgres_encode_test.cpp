@@ -205,5 +205,41 @@ TEST(PostgresEncode, IntegersAtTheirLimits) {
                                                                            "8000000000000000");
 }
 
+// Beyond them PostgreSQL has infinity and -infinity, and a 32-bit count of days overflows.
+TEST(PostgresEncode, DatesAtTheirLimits) {
+    const Reading days{.unit = TimeUnit::days, .encoding = {}};
+    const auto date = [&](std::string_view token) {
+        return encoded(column(Type::date), number(token), days);
+    };
+    EXPECT_EQ(date("-2440588"), "00000004"
+                                "ffda97a7");
+    EXPECT_EQ(date("2145042905"), "00000004"
+                                  "7fda97a6" +
+                                      std::string{})
+        << "5874897-12-31";
+    for (const auto* beyond :
+         {"-2440589", "2145042906", "-2147483648", "-2147472692", "2147483647"}) {
+        EXPECT_NE(date(beyond).find("refused"), std::string::npos) << beyond;
+    }
+}
+
+TEST(PostgresEncode, AFieldIsNotRefusedForAnotherFieldOfItsDocument) {
+    JsonDocument document;
+    document.has_nul = true;
+    document.exponent_max = 20'000;
+    const auto refused = [&](std::string_view raw) {
+        Cell cell{.kind = CellKind::json, .text = {}, .raw = raw, .uuid = {}};
+        cell.document = &document;
+        return encoded(column(Type::jsonb), cell).starts_with("refused");
+    };
+    EXPECT_FALSE(
+        refused(R"({"a": "\\u0000", "b": 1e5, "c": "1e20000", "d": true, "e": "\"1e20000"})"));
+    EXPECT_FALSE(refused(R"([1, 2.5E+16383])"));
+    EXPECT_TRUE(refused(R"({"a": "\\\u0000"})"));
+    EXPECT_TRUE(refused(R"({"\u0000": 1})"));
+    EXPECT_TRUE(refused(R"([1, "e", 2.5E-16384])"));
+    EXPECT_TRUE(refused("1e99999999999999999999"));
+}
+
 }  // namespace
 }  // namespace sluice::postgres

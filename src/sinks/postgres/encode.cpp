@@ -19,6 +19,9 @@ constexpr std::int64_t epoch_us = std::int64_t{epoch_days} * 86'400'000'000;
 // timestamp.h: MIN_TIMESTAMP and END_TIMESTAMP, 4713 BC to 294276 AD, from 2000-01-01.
 constexpr std::int64_t timestamp_min_us = -211'813'488'000'000'000;
 constexpr std::int64_t timestamp_end_us = 9'223'371'331'200'000'000;
+// date.h, IS_VALID_DATE: 4713 BC to 5874897 AD, from 2000-01-01. Beyond are -infinity and infinity.
+constexpr std::int64_t date_min_days = -2'451'545;
+constexpr std::int64_t date_end_days = 2'145'031'949;
 // numeric.c: a typmod is ((precision << 16) | (scale & 0x7ff)) + VARHDRSZ.
 constexpr std::int32_t modifier_header = 4;
 constexpr std::int32_t numeric_digits_before_max = 131'072;
@@ -106,6 +109,48 @@ Fit<void> encode_text(const Column& column, const Cell& cell, std::string& out) 
     return {};
 }
 
+// A backslash stands in strings only, and one that is escaped begins nothing.
+bool holds_nul(std::string_view json) {
+    for (auto at = json.find('\\'); at != std::string_view::npos; at = json.find('\\', at + 2)) {
+        if (json.substr(at + 1, 5) == "u0000") {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::size_t end_of_string(std::string_view json, std::size_t quote) {
+    std::size_t at = quote + 1;
+    while (at < json.size() && json[at] != '"') {
+        at += json[at] == '\\' ? 2 : 1;
+    }
+    return at;
+}
+
+// The largest |exponent| of a number in JSON text.
+std::int64_t largest_exponent(std::string_view json) {
+    constexpr std::int64_t enough = 1'000'000;
+    std::int64_t largest = 0;
+    for (std::size_t at = 1; at <= json.size(); ++at) {
+        if (json[at - 1] == '"') {
+            at = end_of_string(json, at - 1) + 1;
+            continue;
+        }
+        const bool digit = json[at - 1] >= '0' && json[at - 1] <= '9';
+        if (!digit || at == json.size() || (json[at] | 0x20) != 'e') {
+            continue;  // The letter e also stands in true and false.
+        }
+        ++at;
+        at += at < json.size() && (json[at] == '+' || json[at] == '-') ? 1 : 0;
+        std::int64_t exponent = 0;
+        for (; at < json.size() && json[at] >= '0' && json[at] <= '9'; ++at) {
+            exponent = std::min(exponent * 10 + (json[at] - '0'), enough);
+        }
+        largest = std::max(largest, exponent);
+    }
+    return largest;
+}
+
 Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) {
     thread_local std::string scratch;
     const auto text = convert::json(cell, scratch);
@@ -118,10 +163,13 @@ Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) 
     }
     const bool untyped_nul = cell.kind == CellKind::text &&
                              cell.text.find('\0') != std::string_view::npos;
-    if (untyped_nul || (cell.document != nullptr && cell.document->has_nul)) {
+    // The document's marks hold for all of its fields: this one may be innocent.
+    const JsonDocument* document = cell.document;
+    if (untyped_nul || (document != nullptr && document->has_nul && holds_nul(cell.raw))) {
         return misfit("a string holds \\u0000, which jsonb can't store", "use a json column");
     }
-    if (cell.document != nullptr && cell.document->exponent_max > numeric_digits_after_max) {
+    if (document != nullptr && document->exponent_max > numeric_digits_after_max &&
+        largest_exponent(cell.raw) > numeric_digits_after_max) {
         return misfit("a number's exponent is beyond what jsonb can store", "use a json column");
     }
     // jsonb_recv: a version byte before the text.
@@ -239,10 +287,24 @@ Fit<void> encode_timestamp(const Column& column, const Cell& cell, Reading readi
     if (!us) {
         return tl::unexpected(us.error());
     }
-    if (*us < timestamp_min_us + epoch_us || *us >= timestamp_end_us) {
+    // The lower bound first: the difference behind it can't overflow then.
+    if (*us < timestamp_min_us + epoch_us || *us - epoch_us >= timestamp_end_us) {
         return misfit("a time outside of what PostgreSQL can store");
     }
     append_number(out, *us - epoch_us);
+    return {};
+}
+
+Fit<void> encode_date(const Cell& cell, Reading reading, std::string& out) {
+    const auto days = convert::date(cell, reading);
+    if (!days) {
+        return tl::unexpected(days.error());
+    }
+    const std::int64_t from_2000 = std::int64_t{*days} - epoch_days;
+    if (from_2000 < date_min_days || from_2000 >= date_end_days) {
+        return misfit("a date outside of what PostgreSQL can store");
+    }
+    append_number(out, static_cast<std::int32_t>(from_2000));
     return {};
 }
 
@@ -277,8 +339,7 @@ convert::Fit<void> encode(const Column& column, const Cell& cell, Reading readin
         case Type::bytea:
             return encode_bytes(cell, reading, out);
         case Type::date:
-            return append_fit(convert::date(cell, reading), out,
-                              [](std::int32_t days) { return days - epoch_days; });
+            return encode_date(cell, reading, out);
         case Type::timestamp:
         case Type::timestamptz:
             return encode_timestamp(column, cell, reading, out);
