@@ -283,3 +283,25 @@ def test_an_owner_that_is_frozen_is_ended_by_the_next_one(sluice, database, twin
         session.execute("SELECT 1")
     process.stop().expect(0)
     verify.assert_equal(topic, database)
+
+
+def test_a_key_whose_equal_values_differ_in_bytes_is_refused(sluice, topic, database, table):
+    database.execute("CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', "
+                     "deterministic = false)",
+                     f"CREATE TABLE {table} (id jsonb PRIMARY KEY, loose text COLLATE loose UNIQUE)")
+    for column, what in (("id", "is jsonb"), ("loose", "has a nondeterministic collation")):
+        file = sluice.config(topic, f"    postgres: {{table: {table}, mode: upsert, key: {column}}}", database)
+        sluice.drain_file(file).expect(3).has(f"column '{column}' of the upsert key {what}")
+        sluice.run("check", "-c", file).expect(3).has(what)
+
+
+@pytest.mark.parametrize("type_, spellings", [("numeric", ("1.0", "1.00")), ("float8", ("-0.0", "0")),
+                                              ("char(4)", ('"a"', '"a "'))])
+def test_keys_that_the_database_calls_equal_are_one(sluice, make_topic, database, table, type_, spellings):
+    topic = make_topic(1)
+    database.execute(f"CREATE TABLE {table} (id {type_} PRIMARY KEY, n int)")
+    first, second = spellings
+    topic.send(f'{{"id": {first}, "n": 1}}', f'{{"id": {second}, "n": 2}}')
+    route = f"    postgres: {{table: {table}, mode: upsert, key: id}}"
+    sluice.drain_file(sluice.config(topic, route, database)).expect(0)
+    assert database.rows(f"SELECT n FROM {table}") == [(2,)]

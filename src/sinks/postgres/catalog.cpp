@@ -20,11 +20,12 @@ WITH RECURSIVE base AS (
     FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
 SELECT a.attname, t.typname, n.nspname = 'pg_catalog', b.modifier, b.not_null,
        a.atthasdef OR a.attidentity <> '' , a.attgenerated <> '' OR a.attidentity = 'a',
-       format_type(a.atttypid, a.atttypmod)
+       format_type(a.atttypid, a.atttypmod), coalesce(c.collisdeterministic, true)
   FROM base b
   JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
   JOIN pg_namespace n ON n.oid = t.typnamespace
   JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attnum = b.attnum
+  LEFT JOIN pg_collation c ON c.oid = a.attcollation
  ORDER BY a.attnum)";
 
 constexpr std::string_view keys_query = R"(
@@ -66,6 +67,7 @@ Outcome<void> read_columns(Connection& connection, const std::string& oid, Table
                                  .not_null = rows->boolean(r, 4),
                                  .has_default = rows->boolean(r, 5),
                                  .generated = rows->boolean(r, 6),
+                                 .deterministic = rows->boolean(r, 8),
                                  .json_text = false});
     }
     return {};

@@ -42,6 +42,8 @@ struct Column {
     bool not_null = false;
     bool has_default = false;
     bool generated = false;  // GENERATED ALWAYS, as an expression or an identity: not ours to fill.
+    // False: its collation calls texts equal whose bytes differ.
+    bool deterministic = true;
     // Not of the catalog: a text column that takes JSON values as they are written, the quotes
     // of a string included.
     bool json_text = false;

@@ -120,6 +120,20 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
                                        listed(target.key) + ")",
                                    "create one, or a primary key"));
     }
+    for (const auto& name : target.key) {
+        // Events are folded by the bytes of their keys: equal keys must have equal bytes.
+        const Column* column = table.find(name);
+        if (column != nullptr && column->type == Type::jsonb) {
+            problems.push_back(problem(name, "column '" + name + "' of the upsert key is jsonb",
+                                       "a key's column needs another type, such as text"));
+        } else if (column != nullptr && !column->deterministic) {
+            problems.push_back(problem(name,
+                                       "column '" + name +
+                                           "' of the upsert key has a "
+                                           "nondeterministic collation",
+                                       "a key's column needs a deterministic collation"));
+        }
+    }
 }
 
 void check_privileges(const Target& target, const Table& table, std::vector<Error>& problems) {
