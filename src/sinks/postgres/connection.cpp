@@ -34,6 +34,30 @@ struct Connection::Impl {
     ConnectionHandle handle;
     const Interrupt* interrupt = nullptr;
 
+    // What a connection is made with; what is empty, libpq takes as not given.
+    class Parameters {
+    public:
+        void add(const char* name, std::string value) {
+            names_.push_back(name);
+            values_.push_back(std::move(value));
+        }
+        [[nodiscard]] ConnectionHandle start() {
+            std::vector<const char*> values;
+            for (const auto& value : values_) {
+                values.push_back(value.c_str());
+            }
+            names_.push_back(nullptr);
+            values.push_back(nullptr);
+            constexpr int expand_dbname = 1;
+            return ConnectionHandle(
+                PQconnectStartParams(names_.data(), values.data(), expand_dbname));
+        }
+
+    private:
+        std::vector<const char*> names_;
+        std::vector<std::string> values_;
+    };
+
     // Waits for the socket; an empty result means that it is ready.
     std::optional<Failure> wait(std::string_view op, short events, Deadline deadline) const {
         std::array<pollfd, 2> watched{
@@ -177,30 +201,49 @@ Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
+// PQconnectPoll knows no connect_timeout: a server that does not answer would use up the time of
+// those behind it. So each gets its share.
 Outcome<Connection> Connection::open(const ConnectOptions& options, Deadline deadline) {
-    std::vector<const char*> names{"dbname", "application_name", "client_encoding",
-                                   "keepalives_idle", "tcp_user_timeout"};
-    std::vector<const char*> values{options.url.c_str(), options.application_name.c_str(), "UTF8",
-                                    "30", "30000"};
-    if (options.user) {
-        names.push_back("user");
-        values.push_back(options.user->c_str());
+    const Servers servers = servers_of(options.url);
+    for (std::size_t i = 0;; ++i) {
+        const auto left = servers.list.size() - i;
+        auto share = deadline.left() / static_cast<std::int64_t>(left);
+        if (servers.connect_timeout.count() > 0) {
+            share = std::min(share, servers.connect_timeout);
+        }
+        const Server server = servers.list.size() > 1 ? servers.list[i] : Server{};
+        auto opened = open_one(options, server, Deadline::in(share).sooner(deadline));
+        // As libpq: who refuses us is the right server, and no other is asked.
+        if (opened || left == 1 || opened.error().error.action == Action::configure) {
+            return opened;
+        }
     }
-    if (options.password) {
-        names.push_back("password");
-        values.push_back(options.password->reveal().c_str());
-    }
-    names.push_back(nullptr);
-    values.push_back(nullptr);
+}
+
+Outcome<Connection> Connection::open_one(const ConnectOptions& options, const Server& server,
+                                         Deadline deadline) {
+    Impl::Parameters parameters;
+    // The URL, if it has any of these, overrides what stands before it.
+    parameters.add("keepalives_idle", "30");
+    parameters.add("tcp_user_timeout", "30000");
+    parameters.add("target_session_attrs", "primary");
+    parameters.add("dbname", options.url);
+    parameters.add("application_name", options.application_name);
+    parameters.add("client_encoding", "UTF8");
+    parameters.add("host", server.host);
+    parameters.add("hostaddr", server.hostaddr);
+    parameters.add("port", server.port);
+    parameters.add("user", options.user.value_or(""));
+    parameters.add("password", options.password ? options.password->reveal() : std::string{});
 
     auto impl = std::make_unique<Impl>();
     impl->interrupt = options.interrupt;
-    impl->handle.reset(PQconnectStartParams(names.data(), values.data(), 1));
+    impl->handle = parameters.start();
     check(impl->handle != nullptr, "libpq has memory for a connection");
     // PQconnectStart leaves the socket to be watched for writing first.
     auto state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
-        if (impl->broken() && PQstatus(impl->handle.get()) == CONNECTION_BAD) {
+        if (PQstatus(impl->handle.get()) == CONNECTION_BAD) {
             return tl::unexpected(from_connect(impl->handle.get()));
         }
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
@@ -221,11 +264,12 @@ Outcome<Connection> Connection::open(const ConnectOptions& options, Deadline dea
     return Connection(std::move(impl));
 }
 
-Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline) {
+Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline,
+                                              std::string_view op) {
     if (PQsendQuery(impl_->handle.get(), sql.c_str()) == 0) {
-        return tl::unexpected(impl_->broken_now("postgres.query"));
+        return tl::unexpected(impl_->broken_now(op));
     }
-    return impl_->results("postgres.query", deadline);
+    return impl_->results(op, deadline);
 }
 
 Outcome<Rows> Connection::query(const std::string& sql,

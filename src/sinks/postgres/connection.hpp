@@ -1,5 +1,5 @@
 // One PostgreSQL connection: every call has a deadline, every error is sorted once, here.
-// The only header that stands for libpq; libpq-fe.h itself stays in connection.cpp.
+// No header but libpq.hpp, which is for connection.cpp alone, shows libpq-fe.h.
 //
 // Thread: one at a time. After a failure with `lost` set the connection is of no more use.
 #pragma once
@@ -27,6 +27,8 @@ struct Failure {
 };
 template <class T>
 using Outcome = tl::expected<T, Failure>;
+
+struct Server;  // Of those that a URL names; see libpq.hpp.
 
 // Rows as text, the server's way.
 class Rows {
@@ -86,7 +88,9 @@ public:
     ~Connection();
 
     // One or several statements without parameters; the result of each, in order.
-    Outcome<std::vector<Rows>> script(const std::string& sql, Deadline deadline);
+    // `op` names what is attempted, for errors.
+    Outcome<std::vector<Rows>> script(const std::string& sql, Deadline deadline,
+                                      std::string_view op = "postgres.query");
     // One statement; parameters as text, nullopt is null.
     Outcome<Rows> query(const std::string& sql,
                         std::span<const std::optional<std::string>> parameters, Deadline deadline);
@@ -98,6 +102,8 @@ public:
 
 private:
     struct Impl;
+    static Outcome<Connection> open_one(const ConnectOptions& options, const Server& server,
+                                        Deadline deadline);
     explicit Connection(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };

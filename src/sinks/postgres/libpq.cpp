@@ -1,5 +1,6 @@
 #include "sinks/postgres/libpq.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -14,9 +15,29 @@ std::string_view field(const PGresult* result, int code) {
     return text == nullptr ? std::string_view{} : std::string_view(text);
 }
 
-// Messages of the classes 22 and 23 may quote a value behind a colon ('… type json: "x"').
-std::string without_value(std::string_view message) {
-    return std::string(message.substr(0, message.find(": \"")));
+// What the error is about, without the values that the server's own text may quote in any
+// language.
+std::string described(std::string_view what, const PGresult* result) {
+    std::string out(what);
+    if (const auto constraint = field(result, PG_DIAG_CONSTRAINT_NAME); !constraint.empty()) {
+        out.append(" (constraint ").append(constraint).append(")");
+    }
+    return out;
+}
+
+// "column orders.id", "table orders", or nothing.
+std::string place_of(std::string_view table, std::string_view column) {
+    if (!column.empty()) {
+        return "column " + std::string(table) + (table.empty() ? "" : ".") + std::string(column);
+    }
+    return table.empty() ? std::string{} : "table " + std::string(table);
+}
+
+// What to look at where no server has answered.
+std::string_view hint_when_lost(std::string_view op) {
+    return op == "postgres.connect"
+               ? "is PostgreSQL running at the address of postgres.url, and open to this machine?"
+               : "tried again on a new connection";
 }
 
 // CONTEXT reads "COPY orders, line 3, column id: …"; the value behind the colon stays unread.
@@ -48,7 +69,52 @@ void read_copy_context(std::string_view context, Failure& failure) {
     }
 }
 
+std::vector<std::string> split(std::string_view list) {
+    std::vector<std::string> parts;
+    while (true) {
+        const auto comma = list.find(',');
+        parts.emplace_back(list.substr(0, comma));
+        if (comma == std::string_view::npos) {
+            return parts;
+        }
+        list.remove_prefix(comma + 1);
+    }
+}
+
+// As libpq pairs its lists: one port serves all hosts.
+const std::string& nth(const std::vector<std::string>& parts, std::size_t index) {
+    return parts[index < parts.size() ? index : parts.size() - 1];
+}
+
 }  // namespace
+
+Servers servers_of(const std::string& url) {
+    std::vector<std::string> hosts{""};
+    std::vector<std::string> addresses{""};
+    std::vector<std::string> ports{""};
+    Servers servers;
+    const ConninfoHandle options(PQconninfoParse(url.c_str(), nullptr));
+    for (const auto* option = options.get(); option != nullptr && option->keyword != nullptr;
+         ++option) {
+        const std::string_view keyword = option->keyword;
+        const std::string_view value = option->val == nullptr ? "" : option->val;
+        if (keyword == "host") {
+            hosts = split(value);
+        } else if (keyword == "hostaddr") {
+            addresses = split(value);
+        } else if (keyword == "port") {
+            ports = split(value);
+        } else if (keyword == "connect_timeout") {
+            int seconds = 0;
+            std::from_chars(value.data(), value.data() + value.size(), seconds);
+            servers.connect_timeout = std::chrono::seconds{std::max(seconds, 0)};
+        }
+    }
+    for (std::size_t i = 0; i < std::max(hosts.size(), addresses.size()); ++i) {
+        servers.list.push_back({nth(hosts, i), nth(addresses, i), nth(ports, i)});
+    }
+    return servers;
+}
 
 std::string one_line(std::string_view text) {
     std::string out;
@@ -73,7 +139,7 @@ Failure lost(std::string_view op, std::string detail) {
                       .where = {},
                       .code = {},
                       .detail = std::move(detail),
-                      .hint = {}},
+                      .hint = std::string(hint_when_lost(op))},
             .copy_line = {},
             .column = {},
             .lost = true};
@@ -83,18 +149,19 @@ Failure from_result(std::string_view op, const PGresult* result, bool connection
     const auto state = field(result, PG_DIAG_SQLSTATE);
     const auto constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
     Failure failure;
-    failure.lost = connection_lost;
+    failure.lost = connection_lost || needs_reconnect(state);
     failure.error.action = action_for(state, constraint);
     failure.error.op = op;
     failure.error.code = state;
-    const bool may_quote = failure.error.action == Action::reject;
     const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);
-    failure.error.detail = primary.empty() ? one_line(PQresultErrorMessage(result))
-                           : may_quote     ? without_value(primary)
-                                           : one_line(primary);
+    const auto own_words = without_values(state);
+    failure.error.detail = !own_words.empty() ? described(own_words, result)
+                           : primary.empty()  ? one_line(PQresultErrorMessage(result))
+                                              : one_line(primary);
     failure.error.hint = hint_for(state);
     failure.column = field(result, PG_DIAG_COLUMN_NAME);
     read_copy_context(field(result, PG_DIAG_CONTEXT), failure);
+    failure.error.where = place_of(field(result, PG_DIAG_TABLE_NAME), failure.column);
     return failure;
 }
 

@@ -3,9 +3,11 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sinks/postgres/connection.hpp"
 
@@ -20,6 +22,24 @@ struct ClearResult {
     void operator()(PGresult* result) const { PQclear(result); }
 };
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
+
+struct FreeConninfo {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using ConninfoHandle = std::unique_ptr<PQconninfoOption, FreeConninfo>;
+
+// One of the servers that a URL names; what is empty, libpq finds by itself.
+struct Server {
+    std::string host;
+    std::string hostaddr;
+    std::string port;
+};
+struct Servers {
+    std::vector<Server> list;                      // At least one.
+    std::chrono::milliseconds connect_timeout{0};  // For each; zero where the URL has none.
+};
+// Never fails: what is wrong with a URL, the attempt to connect says better.
+Servers servers_of(const std::string& url);
 
 // libpq ends its messages with line feeds, and puts several sentences on several lines.
 std::string one_line(std::string_view text);

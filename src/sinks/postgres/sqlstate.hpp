@@ -10,6 +10,11 @@ namespace sluice::postgres {
 // `constraint` is the name that the error carries: a 23514 without one means that no partition
 // of a partitioned table takes the row, which is the table's fault and not the record's.
 Action action_for(std::string_view sqlstate, std::string_view constraint);
+// True where another session may fare better: the server is a standby, or a pooler has mixed up
+// what belongs to whom.
+bool needs_reconnect(std::string_view sqlstate);
+// What happened, in our own words, where the server's may quote a value; empty for the others.
+std::string_view without_values(std::string_view sqlstate);
 // What a person can do about it; empty where nothing general can be said.
 std::string_view hint_for(std::string_view sqlstate);
 
