@@ -101,24 +101,34 @@ const Column* Table::find(std::string_view column) const {
     return found == columns.end() ? nullptr : &*found;
 }
 
-std::string quote_table(std::string_view name) {
-    const auto dot = name.find('.');
-    if (dot == std::string_view::npos) {
-        return quote_identifier(name);
+Outcome<std::string> current_role(Connection& connection, Deadline deadline) {
+    auto role = connection.query("SELECT current_user", {}, deadline);
+    if (!role) {
+        return tl::unexpected(std::move(role).error());
     }
-    return quote_identifier(name.substr(0, dot)) + "." + quote_identifier(name.substr(dot + 1));
+    return quote_identifier(role->text(0, 0));
 }
 
-Outcome<std::optional<Table>> read_table(Connection& connection, const std::string& name,
+TableName parse_table_name(std::string_view name) {
+    const auto dot = name.find('.');
+    if (dot == std::string_view::npos) {
+        return {.schema = {}, .table = std::string(name)};
+    }
+    return {.schema = std::string(name.substr(0, dot)), .table = std::string(name.substr(dot + 1))};
+}
+
+Outcome<std::optional<Table>> read_table(Connection& connection, const TableName& name,
                                          Deadline deadline) {
-    const std::array parameters{std::optional(quote_table(name))};
+    const std::array parameters{std::optional(name.schema), std::optional(name.table)};
     auto found = connection.query(
         "SELECT c.oid, n.nspname, c.relname, c.relkind, "
         "has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), "
         "has_table_privilege(c.oid, 'DELETE'), has_table_privilege(c.oid, 'SELECT'), "
-        "has_database_privilege(current_database(), 'TEMP') "
+        "has_database_privilege(current_database(), 'TEMP'), "
+        "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.oid = to_regclass($1)",
+        "WHERE c.relname = $2 AND CASE $1 WHEN '' THEN pg_table_is_visible(c.oid) "
+        "ELSE n.nspname = $1 END",
         parameters, deadline);
     if (!found) {
         return tl::unexpected(std::move(found).error());
@@ -135,7 +145,9 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const std::stri
                 .may_update = found->boolean(0, 5),
                 .may_delete = found->boolean(0, 6),
                 .may_select = found->boolean(0, 7),
-                .may_create_temporary = found->boolean(0, 8)};
+                .may_create_temporary = found->boolean(0, 8),
+                .may_use_schema = found->boolean(0, 9),
+                .row_security = found->boolean(0, 10)};
     const std::string oid = found->text(0, 0);
     auto columns = read_columns(connection, oid, table, deadline);
     if (!columns) {

@@ -60,15 +60,25 @@ struct Table {
     bool may_delete = false;
     bool may_select = false;
     bool may_create_temporary = false;  // In this database.
+    bool may_use_schema = false;
+    bool row_security = false;  // Policies apply to our role.
 
     [[nodiscard]] std::string quoted() const;  // "public"."orders"
     [[nodiscard]] const Column* find(std::string_view column) const;
 };
 
-// `name` is "table" or "schema.table", spelled exactly. Nothing if there is none.
-Outcome<std::optional<Table>> read_table(Connection& connection, const std::string& name,
+// The role that privileges are held against, quoted.
+Outcome<std::string> current_role(Connection& connection, Deadline deadline);
+
+struct TableName {
+    std::string schema;  // Empty: the first of the search path that has the table.
+    std::string table;
+};
+// "table" or "schema.table", spelled exactly.
+TableName parse_table_name(std::string_view name);
+
+// Nothing if there is none. Asks the catalogs themselves, which need no privilege.
+Outcome<std::optional<Table>> read_table(Connection& connection, const TableName& name,
                                          Deadline deadline);
-// "orders" as it would be quoted with its schema, for statements and to_regclass().
-std::string quote_table(std::string_view name);
 
 }  // namespace sluice::postgres

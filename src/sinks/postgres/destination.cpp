@@ -29,18 +29,6 @@ Error all_problems(const std::vector<TargetProblem>& problems) {
     return error;
 }
 
-// A table made anew would lack what the progress says is written.
-Error lost_table(const std::string& pipeline) {
-    return {
-        .action = Action::stop,
-        .op = "postgres.table",
-        .where = {},
-        .code = "42P01",
-        .detail = "pipeline '" + pipeline + "' has progress, but its table '" +
-                  std::string(events_table) + "' is gone",
-        .hint = "restore the table, or forget the progress with `sluice reset --lane postgres`"};
-}
-
 class PostgresDestination final : public Destination {
 public:
     PostgresDestination(DestinationOptions options, std::vector<Route> routes, Logger log)
@@ -52,7 +40,6 @@ public:
 
     ~PostgresDestination() override { close(Deadline::in(std::chrono::milliseconds{0})); }
 
-    [[nodiscard]] std::string_view name() const override { return "postgres"; }
     [[nodiscard]] std::span<const Route> routes() const override { return routes_; }
     [[nodiscard]] const Uuid& id() const override { return id_; }
     [[nodiscard]] bool progress_in_group() const override { return false; }
@@ -67,16 +54,15 @@ public:
         if (!id) {
             return fail(std::move(id).error().error);
         }
-        auto begun = offsets_.has_any(*connection, deadline);
+        auto begun = offsets_.topics(*connection, deadline);
         if (!begun) {
             return fail(std::move(begun).error().error);
         }
-        auto resolved = resolve(*connection, routes_, options_.schema, !*begun, deadline);
+        auto resolved = resolve(
+            *connection, routes_,
+            {.own_schema = options_.schema, .begun = std::move(*begun), .create = true}, deadline);
         if (!resolved) {
             return fail(std::move(resolved).error().error);
-        }
-        if (!resolved->missing.empty()) {
-            return fail(lost_table(options_.pipeline));
         }
         if (!resolved->problems.empty()) {
             return fail(all_problems(resolved->problems));

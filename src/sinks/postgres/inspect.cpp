@@ -1,7 +1,9 @@
 #include "sinks/postgres/inspect.hpp"
 
 #include <array>
+#include <set>
 
+#include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/offsets.hpp"
 
 namespace sluice::postgres {
@@ -29,48 +31,67 @@ Outcome<bool> ask(Connection& connection, const std::string& sql, const std::str
 Outcome<void> inspect_offsets(Connection& connection, const OffsetsTable& offsets,
                               const DestinationOptions& options, Inspection& out,
                               Deadline deadline) {
+    auto role = current_role(connection, deadline);
+    if (!role) {
+        return tl::unexpected(std::move(role).error());
+    }
     auto id = offsets.find(connection, deadline);
-    if (!id) {
+    if (!id && id.error().error.code != "42501") {
         return tl::unexpected(std::move(id).error());
     }
-    if (*id) {
-        const auto table = quote_identifier(options.schema) + ".offsets";
-        auto allowed = ask(connection,
-                           "SELECT has_table_privilege($1, 'SELECT') AND has_table_privilege($1, "
-                           "'INSERT') AND has_table_privilege($1, 'UPDATE')",
-                           table, deadline);
-        if (!allowed) {
-            return tl::unexpected(std::move(allowed).error());
-        }
-        if (!*allowed) {
-            out.problems.push_back(
-                lacks("the role lacks SELECT, INSERT or UPDATE on " + table,
-                      "GRANT SELECT, INSERT, UPDATE, DELETE ON " + table + " TO …"));
-        }
-        return {};
-    }
     auto allowed = ask(connection,
-                       "SELECT CASE WHEN to_regnamespace(quote_ident($1)) IS NULL "
-                       "THEN has_database_privilege(current_database(), 'CREATE') "
-                       "ELSE has_schema_privilege(quote_ident($1), 'CREATE') END",
+                       id && !*id ? "SELECT CASE WHEN to_regnamespace(quote_ident($1)) IS NULL "
+                                    "THEN has_database_privilege(current_database(), 'CREATE') "
+                                    "ELSE has_schema_privilege(quote_ident($1), 'CREATE') END"
+                                  : "SELECT has_schema_privilege(n.oid, 'USAGE') AND "
+                                    "has_table_privilege(c.oid, 'SELECT') AND "
+                                    "has_table_privilege(c.oid, 'INSERT') AND "
+                                    "has_table_privilege(c.oid, 'UPDATE') "
+                                    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                                    "WHERE n.nspname = $1 AND c.relname = 'offsets'",
                        options.schema, deadline);
     if (!allowed) {
         return tl::unexpected(std::move(allowed).error());
     }
-    if (*allowed) {
+    if (!id || !*allowed) {
+        const bool missing = id && !*id;
+        out.problems.push_back(lacks(missing ? "the tables for offsets are missing, and the role "
+                                               "may not create them"
+                                             : "the role may not read and write the tables for "
+                                               "offsets in schema " +
+                                                   options.schema,
+                                     offsets.for_administrator(*role)));
+    } else if (!*id) {
         out.notes.push_back("run will create the schema " + options.schema +
                             " with the tables offsets and identity");
-    } else {
-        out.problems.push_back(lacks("the tables for offsets are missing, and the role may not "
-                                     "create them",
-                                     offsets.definition()));
     }
     return {};
 }
 
-Outcome<void> inspect_tables(Connection& connection, const DestinationOptions& options,
-                             std::span<const Route> routes, Inspection& out, Deadline deadline) {
-    auto resolved = resolve(connection, routes, options.schema, false, deadline);
+// Topics with progress; none where the tables are missing, or may not be read, which is said.
+Outcome<std::set<std::string>> begun_topics(Connection& connection, const OffsetsTable& offsets,
+                                            Deadline deadline) {
+    const auto id = offsets.find(connection, deadline);
+    if (!id || !*id) {
+        return std::set<std::string>{};
+    }
+    auto topics = offsets.topics(connection, deadline);
+    if (!topics && topics.error().error.code == "42501") {
+        return std::set<std::string>{};
+    }
+    return topics;
+}
+
+Outcome<void> inspect_tables(Connection& connection, const OffsetsTable& offsets,
+                             const DestinationOptions& options, std::span<const Route> routes,
+                             Inspection& out, Deadline deadline) {
+    auto begun = begun_topics(connection, offsets, deadline);
+    if (!begun) {
+        return tl::unexpected(std::move(begun).error());
+    }
+    auto resolved = resolve(
+        connection, routes,
+        {.own_schema = options.schema, .begun = std::move(*begun), .create = false}, deadline);
     if (!resolved) {
         return tl::unexpected(std::move(resolved).error());
     }
@@ -78,17 +99,24 @@ Outcome<void> inspect_tables(Connection& connection, const DestinationOptions& o
     if (resolved->missing.empty()) {
         return {};
     }
-    auto allowed = connection.script(
-        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)", deadline);
+    auto allowed = ask(connection,
+                       "SELECT has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, "
+                       "'CREATE') FROM pg_namespace WHERE nspname = $1",
+                       resolved->events_schema, deadline);
     if (!allowed) {
         return tl::unexpected(std::move(allowed).error());
     }
+    auto role = current_role(connection, deadline);
+    if (!role) {
+        return tl::unexpected(std::move(role).error());
+    }
     for (const auto& definition : resolved->missing) {
-        if (allowed->back().boolean(0, 0)) {
+        if (*allowed) {
             out.notes.push_back("run will create: " + definition);
         } else {
             out.problems.push_back(
-                lacks("table 'events' is missing, and the role may not create it", definition));
+                lacks("table 'events' is missing, and the role may not create it",
+                      definition + "; " + events_grants(resolved->events_schema, *role)));
         }
     }
     return {};
@@ -107,7 +135,7 @@ Result<Inspection> inspect(const DestinationOptions& options, std::span<const Ro
     if (auto done = inspect_offsets(*connection, offsets, options, out, deadline); !done) {
         return fail(std::move(done).error().error);
     }
-    if (auto done = inspect_tables(*connection, options, routes, out, deadline); !done) {
+    if (auto done = inspect_tables(*connection, offsets, options, routes, out, deadline); !done) {
         return fail(std::move(done).error().error);
     }
     return out;

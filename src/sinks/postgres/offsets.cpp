@@ -5,6 +5,8 @@
 #include <array>
 
 #include "base/check.hpp"
+#include "sinks/postgres/catalog.hpp"
+#include "sinks/postgres/sqlstate.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -21,6 +23,8 @@ std::string begin_transaction(std::chrono::milliseconds lock_wait) {
                        lock_wait.count());
 }
 constexpr std::chrono::seconds usual_lock_wait{10};
+constexpr std::string_view op = "postgres.offsets";
+constexpr std::int64_t schema_version = 1;  // Of the tables' columns and their meaning.
 
 Outcome<Rows> last(Outcome<std::vector<Rows>> results) {
     if (!results) {
@@ -44,6 +48,17 @@ Outcome<void> done(Outcome<std::vector<Rows>> results) {
         return tl::unexpected(std::move(results).error());
     }
     return {};
+}
+
+// A standby answers BEGIN … READ WRITE with 0A000, which would be a table's fault elsewhere.
+template <class T>
+Outcome<T> on_primary(Outcome<T> result) {
+    if (!result && result.error().error.code == "0A000") {
+        result.error().error.action = Action::retry;
+        result.error().error.hint = hint_for("25006");
+        result.error().lost = true;
+    }
+    return result;
 }
 
 // An error inside a script leaves its transaction open.
@@ -73,7 +88,8 @@ std::vector<Position> to_positions(const Rows& rows) {
 }  // namespace
 
 OffsetsTable::OffsetsTable(const std::string& schema, std::string pipeline)
-    : schema_(quote_identifier(schema)),
+    : schema_name_(schema),
+      schema_(quote_identifier(schema)),
       table_(schema_ + ".offsets"),
       identity_(schema_ + ".identity"),
       pipeline_(std::move(pipeline)) {}
@@ -91,65 +107,115 @@ std::string OffsetsTable::definition() const {
         schema_, table_, identity_);
 }
 
-Outcome<std::optional<Uuid>> OffsetsTable::find(Connection& connection, Deadline deadline) const {
-    const std::array parameters{std::optional(table_), std::optional(identity_)};
-    auto exists = connection.query("SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT "
-                                   "NULL",
-                                   parameters, deadline);
-    if (!exists) {
-        return tl::unexpected(std::move(exists).error());
-    }
-    if (!exists->boolean(0, 0)) {
-        return std::optional<Uuid>{};
-    }
-    auto found = last(connection.script("SELECT id FROM " + identity_, deadline));
+std::string OffsetsTable::identity_row() const {
+    return fmt::format(
+        "INSERT INTO {} (id, schema_version) VALUES ({}, {}) ON CONFLICT DO NOTHING;", identity_,
+        quote_literal(uuid_random().to_string()), schema_version);
+}
+
+std::string OffsetsTable::for_administrator(const std::string& role) const {
+    return fmt::format(
+        "{} {} GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT, INSERT, UPDATE, DELETE ON {}, {} TO "
+        "{};",
+        definition(), identity_row(), schema_, role, table_, identity_, role);
+}
+
+Outcome<bool> OffsetsTable::exist(Connection& connection, Deadline deadline) const {
+    const std::array parameters{std::optional(schema_name_)};
+    auto found = connection.query(
+        "SELECT count(*) = 2 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = $1 AND c.relname IN ('offsets', 'identity')",
+        parameters, deadline);
     if (!found) {
         return tl::unexpected(std::move(found).error());
     }
-    return found->size() == 0 ? std::optional<Uuid>{} : parse_uuid(found->text(0, 0));
+    return found->boolean(0, 0);
+}
+
+Outcome<std::optional<Uuid>> OffsetsTable::find(Connection& connection, Deadline deadline) const {
+    auto there = exist(connection, deadline);
+    if (!there) {
+        return tl::unexpected(std::move(there).error());
+    }
+    if (!*there) {
+        return std::optional<Uuid>{};
+    }
+    auto found = last(connection.script("SELECT id, schema_version FROM " + identity_, deadline));
+    if (!found) {
+        return tl::unexpected(std::move(found).error());
+    }
+    if (found->size() == 0) {
+        return std::optional<Uuid>{};
+    }
+    if (found->integer(0, 1) != schema_version) {
+        return tl::unexpected(
+            Failure{.error = {.action = Action::stop,
+                              .op = std::string(op),
+                              .where = {},
+                              .code = {},
+                              .detail = fmt::format("the tables in schema {} are of version {}, "
+                                                    "this program knows {}",
+                                                    schema_, found->text(0, 1), schema_version),
+                              .hint = "use the version of sluice that made them, or a later one"},
+                    .copy_line = {},
+                    .column = {}});
+    }
+    return parse_uuid(found->text(0, 0));
+}
+
+Failure OffsetsTable::advise(Connection& connection, Failure failure, Deadline deadline) const {
+    if (failure.error.code == "42501") {
+        if (auto role = current_role(connection, deadline)) {
+            failure.error.hint = "have this run by a role that may: " + for_administrator(*role);
+        }
+    }
+    return failure;
+}
+
+// What exists is left alone: CREATE … IF NOT EXISTS asks for the privilege all the same.
+Outcome<void> OffsetsTable::create(Connection& connection, Deadline deadline) const {
+    auto there = exist(connection, deadline);
+    if (!there) {
+        return tl::unexpected(std::move(there).error());
+    }
+    // IF NOT EXISTS alone races with another process that does the same.
+    return or_roll_back(
+        connection,
+        done(connection.script(fmt::format("{}SELECT pg_advisory_xact_lock({}); {} {} COMMIT",
+                                           begin_transaction(usual_lock_wait), definition_lock,
+                                           *there ? std::string{} : definition(), identity_row()),
+                               deadline)),
+        deadline);
 }
 
 Outcome<Uuid> OffsetsTable::prepare(Connection& connection, Deadline deadline) const {
-    auto known = find(connection, deadline);
-    if (!known) {
-        return tl::unexpected(std::move(known).error());
-    }
-    if (*known) {
-        return **known;
-    }
-    // IF NOT EXISTS alone races with another process that does the same.
-    auto created = or_roll_back(
-        connection,
-        connection.script(
-            fmt::format("BEGIN; SELECT pg_advisory_xact_lock({}); {} "
-                        "INSERT INTO {} (id, schema_version) VALUES ({}, 1) ON CONFLICT DO "
-                        "NOTHING; COMMIT",
-                        definition_lock, definition(), identity_,
-                        quote_literal(uuid_random().to_string())),
-            deadline),
-        deadline);
-    if (!created) {
-        if (created.error().error.code == "42501") {
-            created.error().error.hint = "have this run by a role that may: " + definition();
-        }
-        return tl::unexpected(std::move(created).error());
-    }
     auto id = find(connection, deadline);
+    if (id && !*id) {
+        if (auto created = create(connection, deadline); !created) {
+            return tl::unexpected(advise(connection, std::move(created).error(), deadline));
+        }
+        id = find(connection, deadline);
+    }
     if (!id) {
-        return tl::unexpected(std::move(id).error());
+        return tl::unexpected(advise(connection, std::move(id).error(), deadline));
     }
     check(id->has_value(), "the identity row was just written");
     return **id;
 }
 
-Outcome<bool> OffsetsTable::has_any(Connection& connection, Deadline deadline) const {
-    auto found = last(connection.script("SELECT EXISTS (SELECT FROM " + table_ +
-                                            " WHERE pipeline = " + quote_literal(pipeline_) + ")",
+Outcome<std::set<std::string>> OffsetsTable::topics(Connection& connection,
+                                                    Deadline deadline) const {
+    auto found = last(connection.script("SELECT DISTINCT topic FROM " + table_ +
+                                            " WHERE pipeline = " + quote_literal(pipeline_),
                                         deadline));
     if (!found) {
         return tl::unexpected(std::move(found).error());
     }
-    return found->boolean(0, 0);
+    std::set<std::string> topics;
+    for (std::size_t r = 0; r < found->size(); ++r) {
+        topics.insert(found->text(r, 0));
+    }
+    return topics;
 }
 
 Outcome<std::vector<Position>> OffsetsTable::read(Connection& connection, const std::string& topic,
@@ -209,17 +275,21 @@ Outcome<std::uint64_t> OffsetsTable::advance(Connection& connection,
                                   range.partition.partition.value(), range.from.value(),
                                   range.to.value()));
     }
-    auto advanced = last(connection.script(
+    auto advanced = on_primary(last(connection.script(
         fmt::format("{}UPDATE {} o SET next_offset = v.\"to\", updated_at = now() "
                     "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
                     "AND o.next_offset = v.\"from\"",
                     begin_transaction(usual_lock_wait), table_, values, quote_literal(pipeline_)),
-        deadline));
+        deadline, op)));
     if (!advanced) {
         return tl::unexpected(std::move(advanced).error());
     }
     return advanced->affected();
+}
+
+Outcome<void> OffsetsTable::open(Connection& connection, Deadline deadline) const {
+    return on_primary(done(connection.script(begin_transaction(usual_lock_wait), deadline, op)));
 }
 
 std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitions) const {
@@ -239,14 +309,14 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
                                                   Deadline deadline) const {
     auto rows = or_roll_back(
         connection,
-        nth_from_end(
+        on_primary(nth_from_end(
             connection.script(fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
                                           "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
                                           "COMMIT",
                                           begin_transaction(lock_wait), table_,
                                           key_condition(partitions)),
-                              deadline),
-            1),
+                              deadline, op),
+            1)),
         deadline);
     if (!rows) {
         return tl::unexpected(std::move(rows).error());

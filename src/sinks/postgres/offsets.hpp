@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,19 +29,21 @@ class OffsetsTable {
 public:
     OffsetsTable(const std::string& schema, std::string pipeline);
 
-    // What creates the tables; safe to run again.
-    [[nodiscard]] std::string definition() const;
-    // Creates what is missing and reads the database's id. Where the role may not create, the
-    // error's hint is the definition.
+    // All that an administrator has to run for `role` (quoted), once; safe to run again.
+    [[nodiscard]] std::string for_administrator(const std::string& role) const;
+    // Creates what is missing and reads the database's id. Where the role may not, the error's
+    // hint is what an administrator has to run.
     Outcome<Uuid> prepare(Connection& connection, Deadline deadline) const;
-    // Reads the id only; nothing when the tables are missing.
+    // Reads the id only; nothing while the tables or their row are missing. Refuses tables of
+    // another version.
     Outcome<std::optional<Uuid>> find(Connection& connection, Deadline deadline) const;
 
-    // Whether the pipeline has progress on any topic.
-    Outcome<bool> has_any(Connection& connection, Deadline deadline) const;
+    // The topics on which the pipeline has progress.
+    Outcome<std::set<std::string>> topics(Connection& connection, Deadline deadline) const;
     Outcome<std::vector<Position>> read(Connection& connection, const std::string& topic,
                                         Deadline deadline) const;
-    // Inserts rows that are missing, all of a topic's or none: of two first starts one wins.
+    // Inserts the rows that are missing, in one transaction; of two first starts at once the
+    // second finds the rows of the first.
     Outcome<void> begin(Connection& connection, std::span<const Position> positions,
                         Deadline deadline) const;
     // Tells how many rows there were.
@@ -49,6 +52,8 @@ public:
     // Opens a transaction with its timeouts and advances the ranges; tells how many rows matched.
     Outcome<std::uint64_t> advance(Connection& connection, std::span<const OffsetRange> ranges,
                                    Deadline deadline) const;
+    // Opens a transaction with its timeouts only.
+    Outcome<void> open(Connection& connection, Deadline deadline) const;
     // Locks the rows of these partitions in a transaction of its own and reads them; 55P03 after
     // `lock_wait`.
     Outcome<std::vector<Position>> lock(Connection& connection,
@@ -61,8 +66,14 @@ public:
                                           bool end, Deadline deadline) const;
 
 private:
+    [[nodiscard]] std::string definition() const;
+    [[nodiscard]] std::string identity_row() const;
     [[nodiscard]] std::string key_condition(std::span<const TopicPartition> partitions) const;
+    Outcome<bool> exist(Connection& connection, Deadline deadline) const;
+    Outcome<void> create(Connection& connection, Deadline deadline) const;
+    [[nodiscard]] Failure advise(Connection& connection, Failure failure, Deadline deadline) const;
 
+    std::string schema_name_;
     std::string schema_;  // Quoted.
     std::string table_;   // Quoted, with its schema.
     std::string identity_;

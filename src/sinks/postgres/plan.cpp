@@ -143,6 +143,18 @@ void check_privileges(const Target& target, const Table& table, std::vector<Erro
     if (upsert && !table.may_select) missing.push_back("SELECT");
     if (upsert && !table.may_update) missing.push_back("UPDATE");
     if (upsert && !table.may_delete) missing.push_back("DELETE");
+    if (!table.may_use_schema) {
+        problems.push_back(
+            problem({}, "the role lacks USAGE on the schema of table " + table.quoted(),
+                    "GRANT USAGE ON SCHEMA " + quote_identifier(table.schema) + " TO …"));
+    }
+    if (table.row_security) {
+        // COPY refuses such a table, and a policy would silently hide rows from a delete.
+        problems.push_back(
+            problem({}, "row-level security of table " + table.name + " applies to the role",
+                    "write as a role with BYPASSRLS, or as the table's owner "
+                    "without FORCE ROW LEVEL SECURITY"));
+    }
     if (!missing.empty()) {
         problems.push_back(problem({},
                                    "the role lacks " + join(missing) + " on table " + table.name,

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <array>
 
 namespace sluice::postgres {
@@ -34,8 +35,8 @@ Outcome<std::string> schema_for_events(Connection& connection, const std::string
     return found->size() == 0 ? std::string("public") : found->text(0, 0);
 }
 
-Outcome<void> create_events(Connection& connection, const std::string& definition,
-                            Deadline deadline) {
+Outcome<void> create_events(Connection& connection, const std::string& schema,
+                            const std::string& definition, Deadline deadline) {
     auto created = connection.script(definition, deadline);
     // Of two processes that create the table at once one fails; the table is there all the same.
     constexpr std::string_view duplicate_table = "42P07";
@@ -45,7 +46,10 @@ Outcome<void> create_events(Connection& connection, const std::string& definitio
         return {};
     }
     if (created.error().error.code == "42501") {
-        created.error().error.hint = "have this run by a role that may: " + definition;
+        if (auto role = current_role(connection, deadline)) {
+            created.error().error.hint = "have this run by a role that may: " + definition + "; " +
+                                         events_grants(schema, *role);
+        }
     }
     return tl::unexpected(std::move(created).error());
 }
@@ -59,6 +63,114 @@ Error missing_table(const std::string& name) {
             .hint = "create it, or correct its name (schema.table, spelled exactly)"};
 }
 
+// A table made anew would lack what the progress says is written.
+Error lost_table(const std::string& topic) {
+    return {.action = Action::stop,
+            .op = "postgres.table",
+            .where = {},
+            .code = "42P01",
+            .detail = "the pipeline has progress on topic '" + topic + "', but its table '" +
+                      std::string(events_table) + "' is gone",
+            .hint = "restore the table, or forget the progress with `sluice reset --lane "
+                    "postgres`"};
+}
+
+class Resolver {
+public:
+    Resolver(Connection& connection, std::span<const Route> routes, const ResolveOptions& options,
+             Deadline deadline)
+        : connection_(connection), routes_(routes), options_(options), deadline_(deadline) {}
+
+    Outcome<Resolved> run() {
+        auto schema = schema_for_events(connection_, options_.own_schema, deadline_);
+        if (!schema) {
+            return tl::unexpected(std::move(schema).error());
+        }
+        out_.events_schema = std::move(*schema);
+        for (std::size_t r = 0; r < routes_.size(); ++r) {
+            out_.routes.push_back(routes_[r]);
+            out_.plans.emplace_back();
+            for (std::size_t t = 0; t < routes_[r].targets.size(); ++t) {
+                if (auto done = resolve_target(r, t); !done) {
+                    return tl::unexpected(std::move(done).error());
+                }
+            }
+        }
+        return std::move(out_);
+    }
+
+private:
+    Outcome<void> resolve_target(std::size_t route, std::size_t index) {
+        const Target& target = routes_[route].targets[index];
+        const std::string name = target.table.empty() ? std::string(events_table) : target.table;
+        auto table = read_table(connection_, parse_table_name(name), deadline_);
+        if (table && !*table && target.table.empty()) {
+            table = make_events(route, index);
+        } else if (table && !*table) {
+            out_.problems.push_back({route, index, missing_table(name)});
+        }
+        if (!table) {
+            return tl::unexpected(std::move(table).error());
+        }
+        if (!*table) {
+            return {};
+        }
+        Target& complete_target = out_.routes[route].targets[index];
+        complete_target = complete(target, **table);
+        auto problems = find_problems(complete_target, **table);
+        if (problems.empty()) {
+            out_.plans[route].push_back(make_plan(complete_target, **table));
+        }
+        for (auto& problem : problems) {
+            out_.problems.push_back({route, index, std::move(problem)});
+        }
+        return {};
+    }
+
+    // A zero-config table that is missing. Nothing where it is not made.
+    Outcome<std::optional<Table>> make_events(std::size_t route, std::size_t index) {
+        if (const auto topic = begun_topic(routes_[route])) {
+            out_.problems.push_back({route, index, lost_table(*topic)});
+            return std::optional<Table>{};
+        }
+        const auto& schema = out_.events_schema;
+        const auto definition = events_definition(schema, routes_[route].key_format,
+                                                  routes_[route].value_format);
+        if (!options_.create || needed_by_begun()) {
+            out_.missing.push_back(definition);
+            return std::optional<Table>{};
+        }
+        auto created = create_events(connection_, schema, definition, deadline_);
+        if (!created) {
+            return tl::unexpected(std::move(created).error());
+        }
+        out_.created.push_back(definition);
+        return read_table(connection_, {.schema = schema, .table = std::string(events_table)},
+                          deadline_);
+    }
+
+    [[nodiscard]] std::optional<std::string> begun_topic(const Route& route) const {
+        const auto found = std::ranges::find_if(
+            route.topics, [this](const auto& topic) { return options_.begun.contains(topic); });
+        return found == route.topics.end() ? std::nullopt : std::optional(*found);
+    }
+
+    // Routes share the table: made for a new one, it would hide that another's is gone.
+    [[nodiscard]] bool needed_by_begun() const {
+        return std::ranges::any_of(routes_, [this](const Route& route) {
+            return begun_topic(route) &&
+                   std::ranges::any_of(route.targets,
+                                       [](const Target& target) { return target.table.empty(); });
+        });
+    }
+
+    Connection& connection_;
+    std::span<const Route> routes_;
+    const ResolveOptions& options_;
+    Deadline deadline_;
+    Resolved out_;
+};
+
 }  // namespace
 
 std::string events_definition(const std::string& schema, Format key, Format value) {
@@ -69,56 +181,15 @@ std::string events_definition(const std::string& schema, Format key, Format valu
         data_type(value, "jsonb"));
 }
 
+std::string events_grants(const std::string& schema, const std::string& role) {
+    return fmt::format("GRANT USAGE ON SCHEMA {0} TO {2}; GRANT SELECT, INSERT, UPDATE, DELETE ON "
+                       "{0}.{1} TO {2};",
+                       quote_identifier(schema), quote_identifier(events_table), role);
+}
+
 Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
-                          const std::string& own_schema, bool create, Deadline deadline) {
-    Resolved out;
-    auto schema = schema_for_events(connection, own_schema, deadline);
-    if (!schema) {
-        return tl::unexpected(std::move(schema).error());
-    }
-    for (std::size_t r = 0; r < routes.size(); ++r) {
-        Route complete_route = routes[r];
-        std::vector<TablePlan> plans;
-        for (std::size_t t = 0; t < routes[r].targets.size(); ++t) {
-            const Target& target = routes[r].targets[t];
-            const std::string name = target.table.empty() ? std::string(events_table)
-                                                          : target.table;
-            auto table = read_table(connection, name, deadline);
-            const auto definition = events_definition(*schema, routes[r].key_format,
-                                                      routes[r].value_format);
-            if (table && !*table && target.table.empty() && create) {
-                auto created = create_events(connection, definition, deadline);
-                if (!created) {
-                    return tl::unexpected(std::move(created).error());
-                }
-                out.created.push_back(definition);
-                table = read_table(connection, *schema + "." + name, deadline);
-            }
-            if (!table) {
-                return tl::unexpected(std::move(table).error());
-            }
-            if (!*table) {
-                if (target.table.empty() && !create) {
-                    out.missing.push_back(definition);
-                } else {
-                    out.problems.push_back({r, t, missing_table(name)});
-                }
-                continue;
-            }
-            Target& complete_target = complete_route.targets[t];
-            complete_target = complete(target, **table);
-            auto problems = find_problems(complete_target, **table);
-            if (problems.empty()) {
-                plans.push_back(make_plan(complete_target, **table));
-            }
-            for (auto& problem : problems) {
-                out.problems.push_back({r, t, std::move(problem)});
-            }
-        }
-        out.routes.push_back(std::move(complete_route));
-        out.plans.push_back(std::move(plans));
-    }
-    return out;
+                          const ResolveOptions& options, Deadline deadline) {
+    return Resolver(connection, routes, options, deadline).run();
 }
 
 }  // namespace sluice::postgres

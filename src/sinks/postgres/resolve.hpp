@@ -1,6 +1,7 @@
 // The configured routes held against the real tables, for the destination and for `check`.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,15 +25,22 @@ struct Resolved {
     std::vector<Route> routes;                  // Complete.
     std::vector<std::vector<TablePlan>> plans;  // By route, then by target.
     std::vector<TargetProblem> problems;        // Where not empty, the plans are not.
+    std::string events_schema;                  // Where a zero-config table is made.
     std::vector<std::string> missing;           // Definitions of zero-config tables not yet made.
     std::vector<std::string> created;           // And of those that were made now.
 };
 
-// Reads the tables. With `create`, zero-config tables that are missing are made first.
-// `own_schema` is where the offsets live: no place for a table of rows.
+struct ResolveOptions {
+    std::string own_schema;       // Where the offsets live: no place for a table of rows.
+    std::set<std::string> begun;  // Topics with progress: their table would lack what is written.
+    bool create = false;          // Zero-config tables that are missing are made first.
+};
+
 Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
-                          const std::string& own_schema, bool create, Deadline deadline);
+                          const ResolveOptions& options, Deadline deadline);
 // CREATE TABLE for the zero-config table of such a route.
 std::string events_definition(const std::string& schema, Format key, Format value);
+// And what lets `role` (quoted) write to it.
+std::string events_grants(const std::string& schema, const std::string& role);
 
 }  // namespace sluice::postgres
