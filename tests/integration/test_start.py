@@ -1,5 +1,7 @@
 """What `run` does where something is missing: one clear line, and the right exit code."""
 
+import socket
+
 import pytest
 import verify
 from servers import eventually
@@ -66,7 +68,7 @@ def test_refused_ddl_prints_it_for_the_dba(sluice, topic, database, names):
 
 
 def test_printed_ddl_is_what_is_needed(sluice, topic, database, names):
-    """The administrator runs what each error prints; then the lane starts."""
+    """The administrator runs what each error prints, and nothing else; then the lane starts."""
     role = names.new()
     database.url = database.create_role(role)
     topic.send("1", "2")
@@ -75,13 +77,7 @@ def test_printed_ddl_is_what_is_needed(sluice, topic, database, names):
         if done.code == 0:
             break
         line = one_clear_line(done, "have this run by a role that may: ")
-        database.execute(line.split("have this run by a role that may: ")[1],
-                         f"GRANT USAGE ON SCHEMA public TO {role}",
-                         f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
-                         f"GRANT USAGE ON SCHEMA sluice TO {role}",
-                         f"GRANT ALL ON ALL TABLES IN SCHEMA sluice TO {role}")
-        database.execute("INSERT INTO sluice.identity (id, schema_version) VALUES "
-                         "(gen_random_uuid(), 1) ON CONFLICT DO NOTHING")
+        database.execute(line.split("have this run by a role that may: ")[1])
     assert database.value("SELECT count(*) FROM events") == 2
 
 
@@ -225,3 +221,153 @@ def test_a_route_that_waited_goes_on_where_its_batch_was_overtaken(sluice, make_
     topic.send('{"n": 2}')
     eventually(lambda: database.rows("SELECT n FROM public.t") == [(2,)], what="the route goes on")
     process.stop().expect(0)
+
+
+def waits_until(sluice, file, topic, values, reason, mend, rows):
+    """A route whose table refuses everything waits, and goes on when the table is mended."""
+    process = sluice.start("run", "-c", file)
+    process.wait_for("starts afresh")
+    topic.send(*values)
+    process.wait_for(reason)
+    mend()
+    eventually(rows, what="it goes on")
+    process.stop().expect(0)
+
+
+def test_a_constraint_that_refuses_every_record_is_the_tables_fault(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (n int, CONSTRAINT never CHECK (n < 0))")
+    waits_until(sluice, sluice.config(topic, "    postgres: {table: t}", database), topic,
+                [f'{{"n": {n}}}' for n in range(1000)],
+                r"route 1 can't be written.*table t.*check.*never.*23514.*every record",
+                lambda: database.execute("ALTER TABLE t DROP CONSTRAINT never"),
+                lambda: database.value("SELECT count(*) FROM t") == 1000)
+
+
+def test_a_not_null_column_that_nothing_fills_is_the_tables_fault(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (n int)")
+    file = sluice.config(topic, "    postgres: {table: t}", database)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("starts afresh")
+    database.execute("ALTER TABLE t ADD COLUMN must int NOT NULL")
+    topic.send('{"n": 1}')
+    process.wait_for(r"route 1 can't be written.*column t.must: a null.*23502.*give the column a default")
+    database.execute("ALTER TABLE t ALTER must SET DEFAULT 7")
+    eventually(lambda: database.rows("SELECT n, must FROM t") == [(1, 7)], what="it goes on")
+    process.stop().expect(0)
+
+
+def test_a_column_of_another_width_is_the_tables_fault(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (n int)")
+    file = sluice.config(topic, "    postgres: {table: t}", database)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("starts afresh")
+    database.execute("ALTER TABLE t ALTER n TYPE bigint")
+    topic.send('{"n": 1}')
+    process.wait_for(r"route 1 can't be written.*08P01.*restart")
+    process.stop()
+    sluice.drain_file(file).expect(0)
+    assert database.rows("SELECT n FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_a_deferred_constraint_names_its_record(sluice, make_topic, database, mode):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    topic.send(*(f'{{"id": {i}, "n": {7 if i == 70 else i}}}' for i in range(100)))
+    key = ", key: id" if mode == "upsert" else ""
+    file = sluice.config(topic, f"    postgres: {{table: t, mode: {mode}{key}}}", database)
+    sluice.drain_file(file).expect(1).has(f"{topic.name}[0]@70", "23505")
+    assert database.value("SELECT count(*) FROM t") == 70
+
+
+def test_no_value_stands_in_an_error_of_the_server(sluice, make_topic, database):
+    topic = make_topic(3)
+    database.execute("CREATE TABLE t (v text, n int GENERATED ALWAYS AS (v::int) STORED)",
+                     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                     "$$BEGIN IF NEW.v = '54321' THEN RAISE 'not %', NEW.v; END IF; RETURN NEW; END$$",
+                     "CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()")
+    for partition, value in enumerate(("99988877766", "abcdefgh", "54321")):
+        topic.send(f'{{"v": "{value}"}}', partition=partition)
+    done = sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database)).expect(1)
+    done.has("[0]@0", "22003").has("[1]@0", "22P02").has("[2]@0", "P0001")
+    done.lacks("99988877766").lacks("abcdefgh").lacks("54321")
+
+
+def test_a_second_route_may_have_its_events_table_made(sluice, make_topic, database):
+    """Progress of another topic does not mean that this one's table was lost."""
+    orders, more = make_topic(1), make_topic(1)
+    database.execute("CREATE TABLE orders (n int)")
+    orders.send('{"n": 1}')
+    more.send("1")
+    route = "    postgres: {table: orders}\n"
+    sluice.drain_file(sluice.config(orders, route, database)).expect(0)
+    both = sluice.config(orders, route + f"  - topic: {more.name}\n    postgres: true\n", database)
+    sluice.run("check", "-c", both).expect(0).has("run will create: CREATE TABLE")
+    sluice.drain_file(both).expect(0)
+    assert database.value("SELECT count(*) FROM events") == 1
+    database.execute("DROP TABLE events")
+    for command in (("check",), ("run", "--until-end")):
+        sluice.run(*command, "-c", both).expect(3).has(more.name, "is gone", "sluice reset")
+    assert not database.has("events")
+
+
+def test_an_identity_row_is_made_where_only_it_is_missing(sluice, make_topic, database, names):
+    topic = make_topic(1)
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    database.execute("DELETE FROM sluice.identity")
+    url = database.url
+    role = names.new()
+    database.url = database.create_role(role, "GRANT USAGE ON SCHEMA sluice TO {role}",
+                                        "GRANT ALL ON ALL TABLES IN SCHEMA sluice, public TO {role}")
+    file = sluice.config(topic, "    postgres: true", database)
+    done = sluice.run("run", "--until-end", "-c", file, PGPASSWORD="secret")
+    assert database.value("SELECT count(*) FROM sluice.identity") == 1
+    done.lacks("42501")
+    database.url = url
+
+
+def test_tables_of_a_newer_version_are_refused(sluice, topic, database):
+    sluice.drain(topic, database).expect(0)
+    database.execute("UPDATE sluice.identity SET schema_version = 2")
+    sluice.drain(topic, database).expect(3).has("of version 2, this program knows 1")
+
+
+def test_row_level_security_is_refused_by_name(sluice, topic, database, names):
+    database.execute("CREATE TABLE t (n int)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    database.url = database.create_role(names.new(), "GRANT ALL ON t TO {role}",
+                                        f"GRANT CREATE ON DATABASE {database.name} TO {{role}}")
+    file = sluice.config(topic, "    postgres: {table: t}", database)
+    for command in ("check", "run"):
+        done = sluice.run(command, "-c", file, PGPASSWORD="secret").expect(3)
+        done.has("row-level security of table t applies to the role", "BYPASSRLS")
+
+
+def test_a_schema_without_usage_is_named_with_its_target(sluice, topic, database, names):
+    database.execute("CREATE SCHEMA closed", "CREATE TABLE closed.t (n int)")
+    database.url = database.create_role(names.new(), "GRANT ALL ON closed.t TO {role}",
+                                        f"GRANT CREATE ON DATABASE {database.name} TO {{role}}")
+    file = sluice.config(topic, "    postgres: {table: closed.t}", database)
+    for command in ("check", "run"):
+        done = sluice.run(command, "-c", file, PGPASSWORD="secret").expect(3)
+        done.has("lacks USAGE on the schema of table", 'GRANT USAGE ON SCHEMA "closed"')
+
+
+def test_events_are_made_in_a_schema_with_a_dot(sluice, topic, database):
+    database.execute('CREATE SCHEMA "a.b"',
+                     f'ALTER DATABASE {database.name} SET search_path = "a.b"')
+    topic.send("1")
+    sluice.drain(topic, database).expect(0)
+    assert database.value('SELECT count(*) FROM "a.b".events') == 1
+
+
+def test_a_first_host_that_does_not_answer_leaves_time_for_the_second(sluice, topic, database):
+    topic.send("1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, rest = database.url.split("@")[1].split("/", 1)
+        user = database.url.split("@")[0]
+        database.url = f"{user}@127.0.0.1:{silent.getsockname()[1]},{host}/{rest}?connect_timeout=2"
+        sluice.drain(topic, database).expect(0)

@@ -214,8 +214,7 @@ TEST(PostgresEncode, DatesAtTheirLimits) {
     EXPECT_EQ(date("-2440588"), "00000004"
                                 "ffda97a7");
     EXPECT_EQ(date("2145042905"), "00000004"
-                                  "7fda97a6" +
-                                      std::string{})
+                                  "7fda970c")
         << "5874897-12-31";
     for (const auto* beyond :
          {"-2440589", "2145042906", "-2147483648", "-2147472692", "2147483647"}) {

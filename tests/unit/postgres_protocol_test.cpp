@@ -222,5 +222,58 @@ TEST(WriteProtocol, ABatchThatBeginsWithoutAConnectionMakesOneFirst) {
     run.expect(Step::open, 0, 2);
 }
 
+// Of the first record it is not known whether any other would pass.
+TEST(WriteProtocol, OneCodeForAllRecordsIsTheTablesFault) {
+    auto refused = failure(Action::reject, "23514");
+    refused.record = 0;
+    Driven run(100);
+    run.pass({Step::open});
+    run.give(refused);
+    for (int probe = 0; probe < 16; ++probe) {
+        run.pass({Step::roll_back});
+        run.expect(Step::probe);
+        EXPECT_EQ(run.command().window.count, 1u);
+        EXPECT_LT(run.command().window.first, 100u);
+        EXPECT_GT(run.command().window.first, 0u);
+        run.give(failure(Action::reject, "23514"));
+    }
+    run.pass({Step::roll_back});
+    run.expect(Step::pause);
+    EXPECT_EQ(run.command().error->action, Action::configure);
+    run.give(ok());
+    run.expect(Step::open, 0, 100);
+}
+
+TEST(WriteProtocol, ARecordIsToBlameWhereAnotherPassesOrFailsOtherwise) {
+    for (const auto& other : {ok(), failure(Action::reject, "22001")}) {
+        auto refused = failure(Action::reject, "23514");
+        refused.record = 0;
+        Driven run(100);
+        run.pass({Step::open});
+        run.give(refused);
+        run.pass({Step::roll_back});
+        run.expect(Step::probe);
+        run.give(other);
+        run.pass({Step::roll_back});
+        run.expect_end(Verdict::rejected);
+        EXPECT_EQ(run.command().record, 0u);
+    }
+}
+
+TEST(WriteProtocol, AProbeThatMeetsTroubleBlamesNobody) {
+    for (const auto& trouble : {connection_lost(), failure(Action::retry, "40001")}) {
+        auto refused = failure(Action::reject, "23514");
+        refused.record = 0;
+        Driven run(100);
+        run.pass({Step::open});
+        run.give(refused);
+        run.pass({Step::roll_back});
+        run.give(trouble);
+        run.pass(trouble.lost ? std::vector{Step::pause, Step::reconnect}
+                              : std::vector{Step::roll_back, Step::pause});
+        run.expect(Step::open, 0, 100);
+    }
+}
+
 }  // namespace
 }  // namespace sluice::postgres

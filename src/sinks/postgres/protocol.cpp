@@ -6,6 +6,14 @@
 
 namespace sluice::postgres {
 
+namespace {
+
+// So many others must fail alike before a table is blamed. Less would take a burst of bad records
+// for it.
+constexpr std::size_t probes = 16;
+
+}  // namespace
+
 WriteProtocol::WriteProtocol(std::size_t records) : records_(records), window_{0, records} {
     check(records > 0, "a batch has records");
 }
@@ -59,6 +67,8 @@ Command WriteProtocol::on(const StepResult& result) {
             return after_reading(result);
         case Step::roll_back:
             return after_roll_back(result);
+        case Step::probe:
+            return after_probe(result);
         case Step::pause:
             return reconnect_first_ ? command(Step::reconnect) : command(after_);
         case Step::reconnect:
@@ -105,6 +115,9 @@ Command WriteProtocol::after_reading(const StepResult& result) {
 
 Command WriteProtocol::after_roll_back(const StepResult& result) {
     reconnect_first_ = reconnect_first_ || !result.ok;
+    if (held_ && probes_left_ > 0 && result.ok) {
+        return probe();
+    }
     if (held_) {
         step_ = held_->step;
         return *held_;
@@ -154,10 +167,40 @@ Command WriteProtocol::narrow_or_reject(const StepResult& result) {
         held_ = finish(Verdict::rejected);
         held_->record = result.record.value_or(window_.first);
         held_->error = result.error;
+        // What stands before the culprit went through the same statement.
+        probes_left_ = held_->record == 0 && records_ > probes ? probes : 0;
         return command(Step::roll_back);
     }
     window_.count /= 2;
     after_ = Step::open;
+    return command(Step::roll_back);
+}
+
+// Spread over the batch, its last record first.
+Command WriteProtocol::probe() {
+    Command next = command(Step::probe);
+    next.window = {.first = probes_left_ * (records_ - 1) / probes, .count = 1};
+    return next;
+}
+
+Command WriteProtocol::after_probe(const StepResult& result) {
+    if (!result.ok && (result.lost || result.error.action != Action::reject)) {
+        held_.reset();
+        return fail_step(result);
+    }
+    if (result.ok || result.error.code != held_->error->code) {
+        probes_left_ = 0;
+        return command(Step::roll_back);
+    }
+    if (--probes_left_ > 0) {
+        return command(Step::roll_back);
+    }
+    last_error_ = *held_->error;
+    last_error_.action = Action::configure;
+    last_error_.hint = "every record is refused like this: correct the table, or what fills it";
+    held_.reset();
+    window_ = {.first = 0, .count = records_};
+    after_ = Step::pause;
     return command(Step::roll_back);
 }
 

@@ -3,7 +3,9 @@
 //
 // One batch is one transaction: offsets by compare-and-set first, then the rows, then COMMIT.
 // A COMMIT without an answer is resolved by locking the offset rows. A record's error without a
-// line is searched by halving: each half that goes through is committed on the way.
+// line is searched by halving: each half that goes through is committed on the way. Where the
+// culprit is the first record of a batch, others are tried by themselves before it is blamed: one
+// code for all of them is the table's fault.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +29,7 @@ enum class Step : std::uint8_t {
     roll_back,     // ROLLBACK; the outcome may be a failure, then the connection is dropped.
     read_offsets,  // In a new transaction, SELECT … FOR UPDATE of the window's offset rows.
     reconnect,     // Drop the connection, make a new one.
+    probe,         // BEGIN and the window's rows, which are rolled back whatever comes of it.
     pause,         // Wait: backoff after `error`.
     finish,        // The batch is through with; see the verdict.
 };
@@ -77,6 +80,8 @@ private:
     Command committed();
     Command fail_step(const StepResult& result);
     Command narrow_or_reject(const StepResult& result);
+    Command probe();
+    Command after_probe(const StepResult& result);
     Command pause_then(Step next, const Error& error);
     Command finish(Verdict verdict);
 
@@ -86,6 +91,7 @@ private:
     Step after_ = Step::open;       // What follows a rollback, a pause or a reconnect.
     bool reconnect_first_ = false;  // A pause is followed by a reconnect, then by after_.
     std::optional<Command> held_;   // The verdict, while the rollback before it is under way.
+    std::size_t probes_left_ = 0;   // Before the verdict that is held.
     unsigned attempts_ = 0;
     Error last_error_;
 };

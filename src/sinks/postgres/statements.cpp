@@ -4,8 +4,10 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "sinks/postgres/encode.hpp"
+#include "sinks/postgres/sqlstate.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -84,7 +86,7 @@ Written copy_assembled(Connection& connection, const std::string& target, const 
 }
 
 Written run(Connection& connection, const std::string& sql, Deadline deadline) {
-    auto done = connection.script(sql, deadline);
+    auto done = connection.script(sql, deadline, "postgres.write");
     if (!done) {
         return tl::unexpected(WriteFailure{.failure = std::move(done).error(), .row = {}});
     }
@@ -198,8 +200,12 @@ private:
 
 class Upserter {
 public:
-    Upserter(Connection& connection, const TablePlan& plan, Deadline deadline)
-        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {}
+    // `used` are the stages that hold rows of this transaction already.
+    Upserter(Connection& connection, const TablePlan& plan, std::set<std::string>& used,
+             Deadline deadline)
+        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {
+        needs_emptying_ = !used.insert(stage_).second;
+    }
 
     Written write(const std::vector<FoldedRow>& rows) {
         if (rows.empty()) {
@@ -207,11 +213,9 @@ public:
         }
         // Inside the transaction and IF NOT EXISTS: behind a transaction pooler each transaction
         // may meet another backend.
-        if (auto made = run(connection_, stage_definition(), deadline_); !made) {
+        const std::string emptied = needs_emptying_ ? "; TRUNCATE " + stage_ : "";
+        if (auto made = run(connection_, stage_definition() + emptied, deadline_); !made) {
             return made;
-        }
-        if (auto removed = remove(rows); !removed) {
-            return removed;
         }
         std::map<Presence, Assembled> groups;
         for (const auto& row : rows) {
@@ -221,8 +225,12 @@ public:
                 group.rows.push_back({row.piece, row.offset});
             }
         }
+        std::size_t groups_left = groups.size();
+        if (auto removed = remove(rows, groups_left > 0); !removed) {
+            return removed;
+        }
         for (const auto& [present, group] : groups) {
-            if (auto merged = merge(present, group); !merged) {
+            if (auto merged = merge(present, group, --groups_left > 0); !merged) {
                 return merged;
             }
         }
@@ -260,7 +268,12 @@ private:
                               deadline_);
     }
 
-    Written remove(const std::vector<FoldedRow>& rows) {
+    // Between two uses in one transaction; its end empties the stage by itself.
+    [[nodiscard]] std::string empty_if(bool more) const {
+        return more ? "; TRUNCATE " + stage_ : "";
+    }
+
+    Written remove(const std::vector<FoldedRow>& rows, bool more) {
         Assembled keys;
         for (const auto& row : rows) {
             if (row.op == FoldedOp::merge) {
@@ -285,11 +298,11 @@ private:
         }
         return run(connection_,
                    "DELETE FROM " + plan_.quoted + " t USING " + stage_ + " s WHERE " + where +
-                       "; TRUNCATE " + stage_,
+                       empty_if(more),
                    deadline_);
     }
 
-    Written merge(const Presence& present, const Assembled& rows) {
+    Written merge(const Presence& present, const Assembled& rows, bool more) {
         if (auto staged = stage(present, rows); !staged) {
             return staged;
         }
@@ -306,7 +319,7 @@ private:
                    "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns +
                        " FROM " + stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) +
                        ") DO " + (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) +
-                       "; TRUNCATE " + stage_,
+                       empty_if(more),
                    deadline_);
     }
 
@@ -314,10 +327,12 @@ private:
     const TablePlan& plan_;
     Deadline deadline_;
     std::string stage_;
+    bool needs_emptying_ = false;
 };
 
 Written upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
-               std::size_t table, const TablePlan& plan, Deadline deadline) {
+               std::size_t table, const TablePlan& plan, std::set<std::string>& used,
+               Deadline deadline) {
     Folder folder(plan);
     for (const auto& slice : slices) {
         const TableRows& rows = batch.pieces()[slice.piece].tables[table];
@@ -326,20 +341,39 @@ Written upsert(Connection& connection, const Batch& batch, const std::vector<Sli
             folder.add(slice.piece, rows.row(i), rows.rows[i]);
         }
     }
-    return Upserter(connection, plan, deadline).write(folder.take());
+    return Upserter(connection, plan, used, deadline).write(folder.take());
 }
 
 }  // namespace
 
+void blame_table(const TablePlan& plan, Failure& failure) {
+    const bool ours = std::ranges::find(plan.columns, failure.column, &Column::name) !=
+                      plan.columns.end();
+    if (failure.error.code == "23502" && !failure.column.empty() && !ours) {
+        failure.error.action = Action::configure;
+        failure.error.hint = "give the column a default, or fill it: add it to columns and restart";
+    }
+    if (failure.error.code == "08P01" && failure.copy_line) {
+        failure.error.action = Action::configure;
+        failure.error.hint = hint_for("22P03");
+    }
+}
+
 tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
                                             const std::vector<Slice>& slices,
                                             std::span<const TablePlan> plans, Deadline deadline) {
+    std::set<std::string> used;
     for (std::size_t table = 0; table < plans.size(); ++table) {
         const TablePlan& plan = plans[table];
         auto written = plan.mode == Mode::append
                            ? Appender(connection, batch, slices, table, plan, deadline).write()
-                           : upsert(connection, batch, slices, table, plan, deadline);
+                           : upsert(connection, batch, slices, table, plan, used, deadline);
         if (!written) {
+            Failure& failure = written.error().failure;
+            blame_table(plan, failure);
+            failure.error.where = failure.column.empty()
+                                      ? "table " + plan.name
+                                      : "column " + plan.name + "." + failure.column;
             return written;
         }
     }

@@ -23,6 +23,11 @@ struct WriteFailure {
     std::optional<FailedRow> row;
 };
 
+// An error that only the table's own state explains is no record's fault, and no bug: 23502 about
+// a column that nothing of ours fills; 08P01 in a line of COPY, whose value is shorter than the
+// column's type.
+void blame_table(const TablePlan& plan, Failure& failure);
+
 // Writes the rows of `slices` for the tables of `plans`, inside the open transaction.
 tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
                                             const std::vector<Slice>& slices,

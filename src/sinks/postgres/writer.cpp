@@ -15,6 +15,8 @@ constexpr auto connect_wait = 10s;
 // A little more than the statement_timeout of the transaction, so that the server's own answer
 // comes first.
 constexpr auto statement_wait = 75s;
+// A deferred constraint that fails is an error of its own, so that COMMIT has none of a record's.
+constexpr auto commit_sql = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
 // How soon a table that could not be written is tried again.
 constexpr auto suspended_wait = 2s;
 // How long the lookup of an unanswered COMMIT waits for what is left of that transaction.
@@ -184,13 +186,20 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
             result.all_matched = *advanced == ranges.size();
             return result;
         }
+        case Step::probe:
+            if (auto opened = plan_.offsets.open(*connection_, queue_.within(statement_wait));
+                !opened) {
+                return failed(std::move(opened).error());
+            }
+            return write_window(batch, slices);
         case Step::write:
             return write_window(batch, slices);
         case Step::commit:
         case Step::roll_back: {
             const bool commit = command.step == Step::commit;
-            auto ended = connection_->script(commit ? "COMMIT" : "ROLLBACK",
-                                             queue_.within(statement_wait));
+            auto ended = connection_->script(commit ? commit_sql : "ROLLBACK",
+                                             queue_.within(statement_wait),
+                                             commit ? "postgres.commit" : "postgres.rollback");
             if (!ended) {
                 return failed(std::move(ended).error());
             }
