@@ -1,8 +1,8 @@
 // What a lane needs of its database. One lane owns one Destination; unless a line says
 // otherwise every call comes from the lane's thread, and none blocks past its deadline.
 //
-// The way of one poll: add() for each row, skip() for a record without rows, then seal(). What
-// became of it comes back later by take_events().
+// The way of one poll: add() for each row and end_record() after a record's last one, then seal().
+// What became of it comes back later by take_events().
 #pragma once
 
 #include <memory>
@@ -55,8 +55,8 @@ struct Durable {
 struct Fenced {
     TopicPartition partition;
 };
-// The record at `offset` can't be written; all before it is durable or on its way, and nothing
-// from it on is written.
+// The record at `offset` can't be written; all before it is durable or on its way, and progress
+// does not pass it.
 struct Rejected {
     TopicPartition partition;
     Offset offset;
@@ -78,8 +78,6 @@ using DestinationEvent = std::variant<Ready, Durable, Fenced, Rejected, Refused,
 class Destination {
 public:
     virtual ~Destination() = default;
-
-    [[nodiscard]] virtual std::string_view name() const = 0;  // "postgres", "cassandra"
 
     // Connects, creates what may be created, reads the tables of every route and resolves its
     // targets against them. May be called again after a failure.
@@ -103,7 +101,7 @@ public:
     // Asynchronous: answered by Ready or Refused.
     virtual void acquire(const AcquireRequest& request) = 0;
     // Finishes what is queued for these partitions, at the latest by `deadline`; the rest is
-    // dropped. After it returns, nothing of them is written any more.
+    // dropped. What is being written at the deadline may still be: the progress stays exact.
     virtual void release(std::span<const TopicPartition> partitions, Deadline deadline) = 0;
     // Lost: drops what is queued, waits for nothing but a write under way.
     virtual void abandon(std::span<const TopicPartition> partitions) = 0;

@@ -94,7 +94,6 @@ public:
 
     ~CassandraDestination() override { close(Deadline::in(0ms)); }
 
-    [[nodiscard]] std::string_view name() const override { return "cassandra"; }
     [[nodiscard]] std::span<const Route> routes() const override {
         return database_ ? database_->routes() : routes_;
     }
