@@ -53,17 +53,19 @@ Outcome<void> inspect_offsets(Connection& connection, const OffsetsTable& offset
     if (!allowed) {
         return tl::unexpected(std::move(allowed).error());
     }
-    if (!id || !*allowed) {
-        const bool missing = id && !*id;
-        out.problems.push_back(lacks(missing ? "the tables for offsets are missing, and the role "
-                                               "may not create them"
-                                             : "the role may not read and write the tables for "
-                                               "offsets in schema " +
-                                                   options.schema,
-                                     offsets.for_administrator(*role)));
-    } else if (!*id) {
+    const bool missing = id && !*id;
+    if (missing && *allowed) {
         out.notes.push_back("run will create the schema " + options.schema +
                             " with the tables offsets and identity");
+    } else if (missing) {
+        out.problems.push_back(lacks("the tables for offsets are missing, and the role may not "
+                                     "create them",
+                                     offsets.for_administrator(*role)));
+    } else if (!id || !*allowed) {
+        out.problems.push_back(lacks("the role lacks SELECT, INSERT or UPDATE on the tables for "
+                                     "offsets, or USAGE on their schema, " +
+                                         options.schema,
+                                     offsets.grants(*role)));
     }
     return {};
 }

@@ -113,11 +113,15 @@ std::string OffsetsTable::identity_row() const {
         quote_literal(uuid_random().to_string()), schema_version);
 }
 
-std::string OffsetsTable::for_administrator(const std::string& role) const {
+std::string OffsetsTable::grants(const std::string& role) const {
     return fmt::format(
-        "{} {} GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT, INSERT, UPDATE, DELETE ON {}, {} TO "
-        "{};",
-        definition(), identity_row(), schema_, role, table_, identity_, role);
+        "GRANT USAGE ON SCHEMA {0} TO {3}; GRANT SELECT, INSERT, UPDATE, DELETE ON {1}, {2} TO "
+        "{3};",
+        schema_, table_, identity_, role);
+}
+
+std::string OffsetsTable::for_administrator(const std::string& role) const {
+    return definition() + " " + identity_row() + " " + grants(role);
 }
 
 Outcome<bool> OffsetsTable::exist(Connection& connection, Deadline deadline) const {

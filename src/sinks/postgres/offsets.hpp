@@ -31,6 +31,8 @@ public:
 
     // All that an administrator has to run for `role` (quoted), once; safe to run again.
     [[nodiscard]] std::string for_administrator(const std::string& role) const;
+    // The part of it that is for tables that exist.
+    [[nodiscard]] std::string grants(const std::string& role) const;
     // Creates what is missing and reads the database's id. Where the role may not, the error's
     // hint is what an administrator has to run.
     Outcome<Uuid> prepare(Connection& connection, Deadline deadline) const;
