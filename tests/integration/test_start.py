@@ -1,5 +1,6 @@
 """What `run` does where something is missing: one clear line, and the right exit code."""
 
+import re
 import socket
 
 import pytest
@@ -258,15 +259,21 @@ def test_a_not_null_column_that_nothing_fills_is_the_tables_fault(sluice, make_t
     process.stop().expect(0)
 
 
-def test_a_column_of_another_width_is_the_tables_fault(sluice, make_topic, database):
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+@pytest.mark.parametrize("was, becomes", [("integer", "bigint"), ("bigint", "double precision"),
+                                          ("numeric(8,2)", "numeric(8,1)")])
+def test_a_column_that_changes_its_type_gets_no_value_of_the_old_one(sluice, make_topic, database, mode,
+                                                                     was, becomes):
+    """COPY BINARY would take the bytes of a bigint for a double without a word."""
     topic = make_topic(1)
-    database.execute("CREATE TABLE t (n int)")
-    file = sluice.config(topic, "    postgres: {table: t}", database)
+    database.execute(f"CREATE TABLE t (id int PRIMARY KEY DEFAULT 1, n {was})")
+    key = ", key: id" if mode == "upsert" else ""
+    file = sluice.config(topic, f"    postgres: {{table: t, mode: {mode}{key}}}", database)
     process = sluice.start("run", "-c", file)
     process.wait_for("starts afresh")
-    database.execute("ALTER TABLE t ALTER n TYPE bigint")
-    topic.send('{"n": 1}')
-    process.wait_for(r"route 1 can't be written.*08P01.*restart")
+    database.execute(f"ALTER TABLE t ALTER n TYPE {becomes}")
+    topic.send('{"id": 1, "n": 1.0}')
+    process.wait_for(re.escape(f"column t.n: the column is {becomes} now, and was {was}") + ".*restart")
     process.stop()
     sluice.drain_file(file).expect(0)
     assert database.rows("SELECT n FROM t") == [(1,)]

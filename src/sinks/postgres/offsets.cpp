@@ -16,6 +16,7 @@ constexpr std::int64_t definition_lock = 0x736c75696365;
 
 // READ COMMITTED: a compare-and-set that waited for another owner then sees what that one wrote.
 // The timeouts bound what a frozen or forgotten session can hold.
+constexpr std::size_t begin_statements = 4;
 std::string begin_transaction(std::chrono::milliseconds lock_wait) {
     return fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
                        "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
@@ -269,9 +270,10 @@ Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, Deadline dea
     return deleted->affected();
 }
 
-Outcome<std::uint64_t> OffsetsTable::advance(Connection& connection,
-                                             std::span<const OffsetRange> ranges,
-                                             Deadline deadline) const {
+Outcome<OffsetsTable::Advanced> OffsetsTable::advance(Connection& connection,
+                                                      std::span<const OffsetRange> ranges,
+                                                      const std::string& then,
+                                                      Deadline deadline) const {
     std::string values;
     for (const auto& range : ranges) {
         values.append(values.empty() ? "" : ", ");
@@ -279,17 +281,20 @@ Outcome<std::uint64_t> OffsetsTable::advance(Connection& connection,
                                   range.partition.partition.value(), range.from.value(),
                                   range.to.value()));
     }
-    auto advanced = on_primary(last(connection.script(
+    auto results = on_primary(connection.script(
         fmt::format("{}UPDATE {} o SET next_offset = v.\"to\", updated_at = now() "
                     "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
-                    "AND o.next_offset = v.\"from\"",
-                    begin_transaction(usual_lock_wait), table_, values, quote_literal(pipeline_)),
-        deadline, op)));
-    if (!advanced) {
-        return tl::unexpected(std::move(advanced).error());
+                    "AND o.next_offset = v.\"from\"; {}",
+                    begin_transaction(usual_lock_wait), table_, values, quote_literal(pipeline_),
+                    then),
+        deadline, "postgres.begin"));
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
     }
-    return advanced->affected();
+    check(results->size() > begin_statements, "a script has a result for each statement");
+    return Advanced{.matched = (*results)[begin_statements].affected(),
+                    .then = std::move(results->back())};
 }
 
 Outcome<void> OffsetsTable::open(Connection& connection, Deadline deadline) const {

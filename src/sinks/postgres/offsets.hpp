@@ -51,9 +51,14 @@ public:
     // Tells how many rows there were.
     Outcome<std::uint64_t> forget(Connection& connection, Deadline deadline) const;
 
-    // Opens a transaction with its timeouts and advances the ranges; tells how many rows matched.
-    Outcome<std::uint64_t> advance(Connection& connection, std::span<const OffsetRange> ranges,
-                                   Deadline deadline) const;
+    struct Advanced {
+        std::uint64_t matched = 0;  // Offset rows.
+        Rows then;                  // What the last statement of `then` gave.
+    };
+    // Opens a transaction with its timeouts, advances the ranges, and runs `then` in the same
+    // round trip.
+    Outcome<Advanced> advance(Connection& connection, std::span<const OffsetRange> ranges,
+                              const std::string& then, Deadline deadline) const;
     // Opens a transaction with its timeouts only.
     Outcome<void> open(Connection& connection, Deadline deadline) const;
     // Locks the rows of these partitions in a transaction of its own and reads them; 55P03 after

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "sinks/postgres/layout.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -155,6 +156,23 @@ StepResult Writer::reconnect() {
     return {};
 }
 
+StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& slices) {
+    const auto ranges = batch.ranges(slices);
+    const auto& tables = plan_.tables[batch.route()];
+    auto advanced = plan_.offsets.advance(*connection_, ranges, layout_query(tables),
+                                          queue_.within(statement_wait));
+    if (!advanced) {
+        return failed(std::move(advanced).error());
+    }
+    StepResult result;
+    result.all_matched = advanced->matched == ranges.size();
+    if (auto changed = changed_columns(tables, advanced->then); result.all_matched && changed) {
+        result.ok = false;
+        result.error = std::move(*changed);
+    }
+    return result;
+}
+
 StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& slices) {
     auto written = write_rows(*connection_, batch, slices, plan_.tables[batch.route()],
                               queue_.within(statement_wait));
@@ -175,17 +193,8 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
     check(connection_.has_value(), "a step needs a connection");
     const auto slices = batch.slices(command.window);
     switch (command.step) {
-        case Step::open: {
-            const auto ranges = batch.ranges(slices);
-            auto advanced = plan_.offsets.advance(*connection_, ranges,
-                                                  queue_.within(statement_wait));
-            if (!advanced) {
-                return failed(std::move(advanced).error());
-            }
-            StepResult result;
-            result.all_matched = *advanced == ranges.size();
-            return result;
-        }
+        case Step::open:
+            return open_window(batch, slices);
         case Step::probe:
             if (auto opened = plan_.offsets.open(*connection_, queue_.within(statement_wait));
                 !opened) {

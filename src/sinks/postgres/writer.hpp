@@ -57,6 +57,7 @@ private:
     Ended pause(const Batch& batch, const Command& command);
     StepResult execute(const Command& command, const Batch& batch);
     StepResult reconnect();
+    StepResult open_window(const Batch& batch, const std::vector<Slice>& slices);
     StepResult write_window(const Batch& batch, const std::vector<Slice>& slices);
     StepResult read_offsets(const Batch& batch, const Window& window);
     StepResult failed(Failure failure);
