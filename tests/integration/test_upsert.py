@@ -305,3 +305,38 @@ def test_keys_that_the_database_calls_equal_are_one(sluice, make_topic, database
     route = f"    postgres: {{table: {table}, mode: upsert, key: id}}"
     sluice.drain_file(sluice.config(topic, route, database)).expect(0)
     assert database.rows(f"SELECT n FROM {table}") == [(2,)]
+
+
+@pytest.mark.slow
+def test_an_owner_that_is_frozen_inside_of_a_copy_is_ended_by_the_next_one(sluice, make_topic, database):
+    """No timeout of the server ends such a session: it waits for its client, and the lock with it."""
+    topic, count = make_topic(1), 100_000
+    sluice.drain(topic, database).expect(0)
+    # Slow rows, so that most of the time is spent inside of a COPY.
+    database.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+                     "$$BEGIN PERFORM count(*) FROM generate_series(1, 100); RETURN NEW; END$$",
+                     "CREATE TRIGGER slow BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION slow()")
+    topic.send_records((None, json.dumps({"i": i, "pad": "x" * 400})) for i in range(count))
+    frozen = sluice.start("run", *sluice.flags(topic, database))
+
+    def waits_in_copy():
+        return database.rows("SELECT FROM pg_stat_activity WHERE application_name = "
+                             f"'sluice:{topic.name}' AND query LIKE 'COPY%' AND state = 'active' "
+                             "AND wait_event = 'ClientRead'")
+
+    def freeze_in_copy():
+        frozen.freeze()
+        try:
+            return eventually(waits_in_copy, timeout=2)
+        except AssertionError:
+            frozen.thaw()
+            return False
+
+    eventually(freeze_in_copy, what="it is inside of a COPY")
+    process = sluice.start("run", *sluice.flags(topic, database))
+    process.wait_for(r"ended session \d+", timeout=60)
+    eventually(lambda: database.value("SELECT count(*) FROM events") == count, timeout=60, what="all arrives")
+    frozen.thaw()
+    frozen.stop()
+    process.stop().expect(0)
+    verify.assert_equal(topic, database)
