@@ -26,7 +26,10 @@ public:
     // `go_on`, which is asked every 100 ms while there is nothing to read, said no (a line that
     // was begun is then not given). A line over 64 MiB is an error.
     Result<std::optional<std::string_view>> next(const std::function<bool()>& go_on);
-    [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
+    // Of the lines given so far.
+    [[nodiscard]] std::uint64_t bytes_given() const {
+        return bytes_read_ - (buffer_.size() - begin_);
+    }
     // Of a regular file.
     [[nodiscard]] std::optional<std::uint64_t> size() const { return size_; }
 

@@ -197,9 +197,9 @@ private:
                                                    std::max(passed.count(), 0.001))));
         if (reader.size() && *reader.size() > 0) {
             constexpr std::uint64_t width = 30;
-            const std::uint64_t share = reader.bytes_read() * width / *reader.size();
+            const std::uint64_t share = reader.bytes_given() * width / *reader.size();
             line += "  [" + std::string(share, '#') + std::string(width - share, '.') + "] " +
-                    std::to_string(reader.bytes_read() * 100 / *reader.size()) + " %";
+                    std::to_string(reader.bytes_given() * 100 / *reader.size()) + " %";
         }
         std::fprintf(stderr, "\r\033[K%s", line.c_str());
         (void)std::fflush(stderr);

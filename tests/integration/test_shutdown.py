@@ -33,7 +33,9 @@ def test_a_rebalance_while_a_locked_table_holds_the_drain_does_not_hold_the_end(
             blocker.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
             for partition in range(4):
                 topic.send("5", partition=partition)
-            time.sleep(1)  # A batch is under way.
+            eventually(lambda: database.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                f"application_name = 'sluice:{topic.name}'") == 1, what="a batch waits for the table")
             started = time.monotonic()
             leaving = threading.Timer(2.0, other.close)
             leaving.start()

@@ -97,7 +97,7 @@ std::string_view hint_for(std::string_view state) {
                              "postgres.pool"sv},
         std::pair{"53100"sv, "the server's disk is full"sv},
         std::pair{"23503"sv, "the row that the foreign key refers to is missing"sv},
-        std::pair{"23514"sv, "no partition of the table takes the row, or a check refuses it"sv},
+        std::pair{"23514"sv, "add the partition that the row belongs to, or change the check"sv},
     };
     const auto found = std::ranges::find(hints, state, &decltype(hints)::value_type::first);
     return found == hints.end() ? std::string_view{} : found->second;
