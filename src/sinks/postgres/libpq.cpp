@@ -118,17 +118,16 @@ Servers servers_of(const std::string& url) {
 
 std::string one_line(std::string_view text) {
     std::string out;
-    for (const char c : text) {
-        if (c == '\n' || c == '\t') {
-            if (!out.empty() && out.back() != ' ') {
-                out.push_back(' ');
-            }
-        } else {
-            out.push_back(c);
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        std::string line(text.substr(0, end));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        std::ranges::replace(line, '\t', ' ');
+        line.erase(0, line.find_first_not_of(' '));
+        line.erase(line.find_last_not_of(' ') + 1);
+        if (out.find(line) == std::string::npos) {
+            out.append(out.empty() ? "" : " ").append(line);
         }
-    }
-    while (!out.empty() && out.back() == ' ') {
-        out.pop_back();
     }
     return out;
 }

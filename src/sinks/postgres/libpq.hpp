@@ -41,7 +41,7 @@ struct Servers {
 // Never fails: what is wrong with a URL, the attempt to connect says better.
 Servers servers_of(const std::string& url);
 
-// libpq ends its messages with line feeds, and puts several sentences on several lines.
+// libpq puts several sentences on several lines, and says one again for each attempt it made.
 std::string one_line(std::string_view text);
 // The connection is gone, or never came.
 Failure lost(std::string_view op, std::string detail);
