@@ -72,6 +72,10 @@ std::string join(std::span<const std::string_view> parts, std::string_view separ
     return out;
 }
 
+std::string join(std::span<const std::string> parts, std::string_view separator) {
+    return join(std::vector<std::string_view>(parts.begin(), parts.end()), separator);
+}
+
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 std::size_t count_characters(std::string_view utf8) {

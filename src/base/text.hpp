@@ -14,6 +14,7 @@ std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);
 // "a, b, c".
 std::string join(std::span<const std::string_view> parts, std::string_view separator = ", ");
+std::string join(std::span<const std::string> parts, std::string_view separator = ", ");
 
 // True for well-formed UTF-8 (no overlong forms, no surrogates).
 bool is_utf8(std::string_view text);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -63,7 +64,8 @@ TEST(Text, JoinsNames) {
     constexpr std::string_view names[] = {"a", "b", "c"};
     EXPECT_EQ(join(names), "a, b, c");
     EXPECT_EQ(join(names, "|"), "a|b|c");
-    EXPECT_EQ(join({}), "");
+    EXPECT_EQ(join(std::vector<std::string>{"a", "b"}), "a, b");
+    EXPECT_EQ(join(std::vector<std::string>{}), "");
 }
 
 TEST(Text, KnowsWellFormedUtf8) {

@@ -85,10 +85,6 @@ std::vector<std::string> primary_key(const Table& table) {
     return names;
 }
 
-std::string listed(const std::vector<std::string>& names) {
-    return join(std::vector<std::string_view>(names.begin(), names.end()));
-}
-
 void check_columns(const Target& target, const Table& table, std::vector<Error>& problems) {
     for (const auto& source : target.columns) {
         const Column* column = table.find(source.column);
@@ -132,12 +128,12 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
     }
     auto given = target.key;
     auto wanted = primary_key(table);
-    const auto spelled = listed(wanted);
+    const auto spelled = join(wanted);
     std::ranges::sort(given);
     std::ranges::sort(wanted);
     if (given != wanted) {
         problems.push_back(problem({},
-                                   "the key is [" + listed(target.key) +
+                                   "the key is [" + join(target.key) +
                                        "], but the primary key "
                                        "of table " +
                                        table.name + " is [" + spelled + "]",
@@ -157,11 +153,11 @@ void add_statements(const Table& table, TablePlan& plan) {
             key.push_back(names.back() + " = ?");
         }
     }
-    plan.insert = "INSERT INTO " + table.quoted() + " (" + listed(names) + ") VALUES (" +
+    plan.insert = "INSERT INTO " + table.quoted() + " (" + join(names) + ") VALUES (" +
                   join(markers) + ") USING TIMESTAMP ?";
     if (plan.mode == Mode::upsert) {
         plan.remove = "DELETE FROM " + table.quoted() + " USING TIMESTAMP ? WHERE " +
-                      join(std::vector<std::string_view>(key.begin(), key.end()), " AND ");
+                      join(key, " AND ");
     }
 }
 

@@ -23,10 +23,6 @@ Error translated(const SlcError& error, std::string_view op) {
     return translate(error.kind, error.cql_code, error.message, op);
 }
 
-std::string listed(const std::vector<std::string>& names) {
-    return join(std::vector<std::string_view>(names.begin(), names.end()));
-}
-
 Error connect_error(const SlcError& raw, const ConnectOptions& options) {
     Error error = translated(raw, "cassandra.connect");
     if (raw.kind == SLC_USAGE) {
@@ -35,7 +31,7 @@ Error connect_error(const SlcError& raw, const ConnectOptions& options) {
         error.hint = options.local_dc ? "check cassandra.local_dc and cassandra.hosts"
                                       : "check cassandra.hosts";
     } else if (raw.kind == SLC_CONNECTION || raw.kind == SLC_TIMEOUT) {
-        error.hint = "is Cassandra running, and reachable at " + listed(options.hosts) +
+        error.hint = "is Cassandra running, and reachable at " + join(options.hosts) +
                      "? (cassandra.hosts)";
     }
     return error;

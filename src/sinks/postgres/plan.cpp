@@ -63,10 +63,6 @@ std::vector<std::string_view> column_names(const Table& table) {
     return names;
 }
 
-std::string listed(std::vector<std::string> names) {
-    return join(std::vector<std::string_view>(names.begin(), names.end()));
-}
-
 void check_columns(const Target& target, const Table& table, std::vector<Error>& problems) {
     for (const auto& source : target.columns) {
         const Column* column = table.find(source.column);
@@ -117,7 +113,7 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
         problems.push_back(problem({},
                                    "table " + table.name +
                                        " has no unique index over exactly the upsert key (" +
-                                       listed(target.key) + ")",
+                                       join(target.key) + ")",
                                    "create one, or a primary key"));
     }
     for (const auto& name : target.key) {
