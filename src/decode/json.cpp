@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "base/big_endian.hpp"
 #include "decode/json_string.hpp"
 #include "decode/json_walk.hpp"
 
@@ -62,10 +63,7 @@ constexpr std::size_t kept_nodes = few_bytes;
         return BadJson{"it starts with a byte order mark, which JSON forbids", 0, {}};
     }
     if (bytes.front() == '\0' && bytes.size() >= 5) {
-        std::uint32_t id = 0;
-        for (const char c : bytes.substr(1, 4)) {
-            id = id << 8 | static_cast<unsigned char>(c);
-        }
+        const auto id = read_big_endian<std::uint32_t>(bytes.data() + 1);
         return BadJson{"it starts with a schema registry's magic byte, schema id " +
                            std::to_string(id),
                        0, id};

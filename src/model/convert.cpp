@@ -161,7 +161,7 @@ Fit<bool> boolean(const Cell& cell) {
         if (cell.text == "false") {
             return false;
         }
-        return parts::misfit("the text is neither `true` nor `false`", "use a text column");
+        return misfit("the text is neither `true` nor `false`", "use a text column");
     }
     return parts::wrong_kind(cell, "a boolean");
 }
@@ -174,8 +174,8 @@ Fit<Uuid> uuid(const Cell& cell) {
         if (const auto id = parse_uuid(cell.text)) {
             return *id;
         }
-        return parts::misfit(std::string(to_string(cell.kind)) + " is not a UUID",
-                             "write 32 hexadecimal digits as 8-4-4-4-12, or use a text column");
+        return misfit(std::string(to_string(cell.kind)) + " is not a UUID",
+                      "write 32 hexadecimal digits as 8-4-4-4-12, or use a text column");
     }
     return parts::wrong_kind(cell, "a UUID");
 }

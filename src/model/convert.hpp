@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/uuid.hpp"
 #include "model/cell.hpp"
@@ -22,6 +23,9 @@ struct Misfit {
 };
 template <class T>
 using Fit = tl::expected<T, Misfit>;
+inline tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
+    return tl::unexpected<Misfit>(Misfit{std::move(reason), std::move(hint)});
+}
 
 Fit<bool> boolean(const Cell& cell);
 // `bits` is 8, 16, 32 or 64. 1.0 and 1e3 are integers; 1.5 is not.

@@ -10,7 +10,6 @@
 namespace sluice::convert {
 namespace {
 
-using parts::misfit;
 using parts::Number;
 
 constexpr std::string_view wider_hint = "use a wider column: bigint, numeric or text";

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "model/convert.hpp"
 
@@ -40,9 +39,6 @@ bool holds_number(const Cell& cell, bool strings);
 // How a reason names the number of a cell, without showing it: "a number of 19 digits".
 std::string name_number(const Cell& cell);
 
-inline tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
-    return tl::unexpected<Misfit>(Misfit{std::move(reason), std::move(hint)});
-}
 // "a JSON string is not read as an integer", with what to do about this kind of cell.
 tl::unexpected<Misfit> wrong_kind(const Cell& cell, std::string_view wanted);
 

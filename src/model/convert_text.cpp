@@ -9,8 +9,6 @@
 namespace sluice::convert {
 namespace {
 
-using parts::misfit;
-
 constexpr std::string_view encoding_hint =
     "declare its encoding: {from: value.data, encoding: base64 | hex | utf8}";
 

@@ -8,8 +8,6 @@
 namespace sluice::convert {
 namespace {
 
-using parts::misfit;
-
 constexpr std::int64_t us_per_second = 1'000'000;
 constexpr std::int64_t us_per_day = 86'400 * us_per_second;
 

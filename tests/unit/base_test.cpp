@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "base/big_endian.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/uuid.hpp"
@@ -49,6 +50,15 @@ TEST(Uuid, RandomIdsAreOfVersionFourAndDiffer) {
         EXPECT_NE(std::string_view("89ab").find(text[19]), std::string_view::npos);
         EXPECT_TRUE(seen.insert(text).second);
     }
+}
+
+TEST(BigEndian, MostSignificantByteFirst) {
+    std::string bytes;
+    append_big_endian(bytes, std::uint16_t{0x0102});
+    append_big_endian(bytes, std::int32_t{-2});
+    EXPECT_EQ(bytes, std::string("\x01\x02\xff\xff\xff\xfe"));
+    EXPECT_EQ(read_big_endian<std::uint16_t>(bytes.data()), 0x0102);
+    EXPECT_EQ(read_big_endian<std::int32_t>(bytes.data() + 2), -2);
 }
 
 TEST(Text, FindsTheNearestNameOrNone) {

@@ -10,14 +10,10 @@ namespace sluice::cassandra {
 namespace {
 
 using convert::Fit;
-using convert::Misfit;
+using convert::misfit;
 
 // As many digits as PostgreSQL's numeric takes, so that both databases refuse the same numbers.
 constexpr std::size_t decimal_digits_max = 131'072 + 16'383;
-
-tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
-    return tl::unexpected(Misfit{std::move(reason), std::move(hint)});
-}
 
 template <class T>
 Fit<void> encode_integer(const Cell& cell, std::string& out) {

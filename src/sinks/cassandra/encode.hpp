@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/big_endian.hpp"
 #include "model/cell.hpp"
 #include "model/convert.hpp"
 #include "sinks/cassandra/schema.hpp"
@@ -24,17 +25,6 @@ inline void append_length(std::string& out, std::int32_t length) {
     char bytes[sizeof(length)];
     std::memcpy(bytes, &length, sizeof(length));
     out.append(bytes, sizeof(length));
-}
-
-// The bytes alone.
-template <class T>
-void append_big_endian(std::string& out, T value) {
-    char bytes[sizeof(T)];
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-        bytes[i] = static_cast<char>(
-            static_cast<std::uint64_t>(value) >> (8 * (sizeof(T) - 1 - i)) & 0xff);
-    }
-    out.append(bytes, sizeof(T));
 }
 
 template <class T>

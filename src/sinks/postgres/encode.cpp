@@ -4,6 +4,7 @@
 #include <bit>
 #include <vector>
 
+#include "base/big_endian.hpp"
 #include "base/check.hpp"
 #include "base/text.hpp"
 
@@ -11,7 +12,7 @@ namespace sluice::postgres {
 namespace {
 
 using convert::Fit;
-using convert::Misfit;
+using convert::misfit;
 
 // PostgreSQL counts time from 2000-01-01, the rest of the world from 1970-01-01.
 constexpr std::int32_t epoch_days = 10'957;
@@ -26,10 +27,6 @@ constexpr std::int64_t date_end_days = 2'145'031'949;
 constexpr std::int32_t modifier_header = 4;
 constexpr std::int32_t numeric_digits_before_max = 131'072;
 constexpr std::int32_t numeric_digits_after_max = 16'383;
-
-tl::unexpected<Misfit> misfit(std::string reason, std::string hint = {}) {
-    return tl::unexpected(Misfit{std::move(reason), std::move(hint)});
-}
 
 void append_value(std::string& out, std::string_view bytes) {
     append_big_endian(out, static_cast<std::int32_t>(bytes.size()));

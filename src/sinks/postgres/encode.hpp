@@ -11,14 +11,6 @@
 
 namespace sluice::postgres {
 
-// Numbers go over the wire with the most significant byte first.
-template <class T>
-void append_big_endian(std::string& out, T value) {
-    for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-        out.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> shift & 0xff));
-    }
-}
-
 // Lengths with a meaning, in place of a value's length. PostgreSQL knows only the first.
 inline constexpr std::int32_t length_null = -1;
 inline constexpr std::int32_t length_absent = -2;

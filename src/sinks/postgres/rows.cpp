@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/big_endian.hpp"
 #include "base/check.hpp"
 #include "sinks/postgres/encode.hpp"
 
@@ -16,15 +17,6 @@ Error rejected(const Record& record, const TablePlan& plan, const Column& column
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};
-}
-
-template <class T>
-T read_big_endian(const char* at) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-        value = value << 8 | static_cast<unsigned char>(at[i]);
-    }
-    return static_cast<T>(value);
 }
 
 Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record& record,

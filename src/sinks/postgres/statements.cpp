@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "base/big_endian.hpp"
 #include "sinks/postgres/encode.hpp"
 #include "sinks/postgres/sqlstate.hpp"
 
