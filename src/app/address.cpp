@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <utility>
+
+#include "app/settings.hpp"
 
 namespace sluice {
 namespace {
@@ -22,15 +23,6 @@ bool is_ipv6(std::string_view host) {
 }
 
 }  // namespace
-
-tl::unexpected<Error> bad_setting(std::string detail, std::string hint) {
-    return fail({.action = Action::configure,
-                 .op = {},
-                 .where = {},
-                 .code = {},
-                 .detail = std::move(detail),
-                 .hint = std::move(hint)});
-}
 
 std::optional<int> parse_port(std::string_view text) {
     int port = 0;

@@ -11,9 +11,6 @@
 
 namespace sluice {
 
-// A problem of a setting without a place yet: Action::configure, detail and hint.
-tl::unexpected<Error> bad_setting(std::string detail, std::string hint);
-
 // "host", "host:9092", "10.0.0.1:9092", "[::1]:9092" → with the port; `port_default` where the
 // text has none.
 Result<std::string> parse_host_port(std::string_view text, int port_default);

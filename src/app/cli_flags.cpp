@@ -9,6 +9,7 @@
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
 #include "app/interpolate.hpp"
+#include "app/settings.hpp"
 #include "app/yaml_tree.hpp"
 #include "kafka/client.hpp"
 

@@ -9,20 +9,13 @@
 #include <cstring>
 #include <utility>
 
+#include "app/settings.hpp"
+
 namespace sluice {
 namespace {
 
 constexpr std::string_view allowed =
     "allowed: ${VAR}, ${VAR:-default}, ${file:/path}, and $${ for a literal ${";
-
-tl::unexpected<Error> refuse(std::string detail, std::string hint) {
-    return fail({.action = Action::configure,
-                 .op = {},
-                 .where = {},
-                 .code = {},
-                 .detail = std::move(detail),
-                 .hint = std::move(hint)});
-}
 
 bool is_variable_name(std::string_view name) {
     const auto letter = [](char c) {
@@ -57,16 +50,16 @@ std::string_view kind_of(mode_t mode) {
 
 Result<std::string> from_file(std::string_view path) {
     if (!path.starts_with('/')) {
-        return refuse("${file:…} needs an absolute path", "write ${file:/run/secrets/NAME}");
+        return bad_setting("${file:…} needs an absolute path", "write ${file:/run/secrets/NAME}");
     }
     const std::string name(path);
     auto content = read_small_file(name, reference_file_bytes_max);
     if (!content) {
-        return refuse("the file of ${file:" + name + "} " + content.error().detail,
-                      content.error().hint);
+        return bad_setting("the file of ${file:" + name + "} " + content.error().detail,
+                           content.error().hint);
     }
     if (content->find('\0') != std::string::npos) {
-        return refuse("the file of ${file:" + name + "} holds a NUL byte", "it must be text");
+        return bad_setting("the file of ${file:" + name + "} holds a NUL byte", "it must be text");
     }
     if (content->ends_with('\n')) {
         content->pop_back();
@@ -85,15 +78,15 @@ Result<std::string> resolve(std::string_view body, const Environment& environmen
     const auto colon = body.find(":-");
     const std::string name(body.substr(0, colon));
     if (!is_variable_name(name)) {
-        return refuse("a reference ${…} that names no variable", std::string(allowed));
+        return bad_setting("a reference ${…} that names no variable", std::string(allowed));
     }
     auto value = environment(name);
     if (colon != std::string_view::npos && (!value || value->empty())) {
         return std::string(body.substr(colon + 2));
     }
     if (!value) {
-        return refuse("the environment variable " + name + " is not set",
-                      "set it, or write ${" + name + ":-default}");
+        return bad_setting("the environment variable " + name + " is not set",
+                           "set it, or write ${" + name + ":-default}");
     }
     return *std::move(value);
 }
@@ -112,11 +105,11 @@ Result<Interpolated> interpolate(std::string_view raw, const Environment& enviro
         } else if (raw.starts_with("${")) {
             const auto end = raw.find('}');
             if (end == std::string_view::npos) {
-                return refuse("a ${ without its }", std::string(allowed));
+                return bad_setting("a ${ without its }", std::string(allowed));
             }
             const auto body = raw.substr(2, end - 2);
             if (body.find("${") != std::string_view::npos) {
-                return refuse("a reference ${…} inside another", std::string(allowed));
+                return bad_setting("a reference ${…} inside another", std::string(allowed));
             }
             SLUICE_ASSIGN(const std::string value, resolve(body, environment));
             out.text.append(value);
@@ -160,11 +153,11 @@ Result<std::string> read_small_file(const std::string& path, std::size_t bytes_m
     const FileHandle file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     struct stat info {};
     if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
-        return refuse(std::string("can't be read: ") + std::strerror(errno),
-                      "check the path and its permissions");
+        return bad_setting(std::string("can't be read: ") + std::strerror(errno),
+                           "check the path and its permissions");
     }
     if (!S_ISREG(info.st_mode)) {
-        return refuse(std::string(kind_of(info.st_mode)), "it must be a regular file");
+        return bad_setting(std::string(kind_of(info.st_mode)), "it must be a regular file");
     }
     std::string content;
     char buffer[4096];
@@ -174,15 +167,15 @@ Result<std::string> read_small_file(const std::string& path, std::size_t bytes_m
             continue;
         }
         if (got < 0) {
-            return refuse(std::string("can't be read: ") + std::strerror(errno), {});
+            return bad_setting(std::string("can't be read: ") + std::strerror(errno), {});
         }
         if (got == 0) {
             return content;
         }
         content.append(buffer, static_cast<std::size_t>(got));
     }
-    return refuse("is larger than " + std::to_string(bytes_max >> 10) + " KiB",
-                  "is this the right file?");
+    return bad_setting("is larger than " + std::to_string(bytes_max >> 10) + " KiB",
+                       "is this the right file?");
 }
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/address.hpp"
+#include "app/settings.hpp"
 #include "app/yaml_reader.hpp"
 #include "base/text.hpp"
 

@@ -1,6 +1,7 @@
 #include "app/settings.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::settings {
 namespace {
@@ -47,3 +48,16 @@ std::string_view home_of(std::string_view name) {
 }
 
 }  // namespace sluice::settings
+
+namespace sluice {
+
+tl::unexpected<Error> bad_setting(std::string detail, std::string hint) {
+    return fail({.action = Action::configure,
+                 .op = {},
+                 .where = {},
+                 .code = {},
+                 .detail = std::move(detail),
+                 .hint = std::move(hint)});
+}
+
+}  // namespace sluice

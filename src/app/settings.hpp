@@ -1,5 +1,5 @@
 // The names of all settings: what the reader accepts, the errors list and the documentation
-// describes.
+// describes. And the error of a setting that is wrong.
 #pragma once
 
 #include <array>
@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/result.hpp"
 
 namespace sluice::settings {
 
@@ -43,3 +45,10 @@ std::vector<std::string> all();
 std::string_view home_of(std::string_view name);
 
 }  // namespace sluice::settings
+
+namespace sluice {
+
+// A problem of a setting without a place yet: Action::configure, detail and hint.
+tl::unexpected<Error> bad_setting(std::string detail, std::string hint);
+
+}  // namespace sluice
