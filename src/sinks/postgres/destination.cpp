@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "base/check.hpp"
-#include "sinks/outbox.hpp"
+#include "sinks/postgres/outbox.hpp"
 #include "sinks/postgres/resolve.hpp"
 #include "sinks/postgres/writer.hpp"
 

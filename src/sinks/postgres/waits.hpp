@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "sinks/outbox.hpp"
+#include "sinks/postgres/outbox.hpp"
 
 namespace sluice::postgres {
 

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/deadline.hpp"
-#include "sinks/outbox.hpp"
 #include "sinks/postgres/batch.hpp"
+#include "sinks/postgres/outbox.hpp"
 #include "sinks/postgres/protocol.hpp"
 
 namespace sluice::postgres {

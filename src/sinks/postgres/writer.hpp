@@ -9,10 +9,10 @@
 
 #include "base/backoff.hpp"
 #include "base/log.hpp"
-#include "sinks/outbox.hpp"
 #include "sinks/postgres/batch.hpp"
 #include "sinks/postgres/connection.hpp"
 #include "sinks/postgres/offsets.hpp"
+#include "sinks/postgres/outbox.hpp"
 #include "sinks/postgres/statements.hpp"
 #include "sinks/postgres/waits.hpp"
 #include "sinks/postgres/work_queue.hpp"

@@ -10,7 +10,7 @@
 #include "base/deadline.hpp"
 #include "sinks/destination.hpp"
 
-namespace sluice {
+namespace sluice::postgres {
 
 class Outbox {
 public:
@@ -50,4 +50,4 @@ private:
     std::size_t room_;
 };
 
-}  // namespace sluice
+}  // namespace sluice::postgres
