@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sinks/events.hpp"
+
 namespace sluice::cassandra {
 namespace {
 
@@ -25,8 +27,7 @@ Result<void> create_keyspace(Session& session, const DestinationOptions& options
 }
 
 TableName name_of(const Target& target, const Place& place) {
-    return split_name(target.table.empty() ? events_table : std::string_view(target.table),
-                      place.keyspace);
+    return split_name(table_of(target), place.keyspace);
 }
 
 std::string quoted(const TableName& name) {
@@ -48,18 +49,6 @@ Error changed_table(const TablePlan& plan) {
             .hint = "restart sluice to take the new table up, or undo the change"};
 }
 
-// A table made anew would lack what the progress says is written.
-Error lost_table(const std::string& pipeline, const std::string& topic) {
-    return {
-        .action = Action::stop,
-        .op = "cassandra.table",
-        .where = {},
-        .code = {},
-        .detail = "pipeline '" + pipeline + "' has progress on topic '" + topic +
-                  "', but its table '" + std::string(events_table) + "' does not exist",
-        .hint = "restore the table, or forget the progress with `sluice reset --lane cassandra`"};
-}
-
 bool feeds(const Route& route, const std::string& topic) {
     return std::ranges::find(route.topics, topic) != route.topics.end();
 }
@@ -74,12 +63,10 @@ Database::Database(const DestinationOptions& options, Session session)
 Result<std::optional<std::string>> Database::begun_zero_config(std::span<const Route> routes,
                                                                Deadline deadline) {
     for (const auto& route : routes) {
-        const bool zero_config = std::ranges::any_of(
-            route.targets, [](const Target& target) { return target.table.empty(); });
+        if (!feeds_events(route)) {
+            continue;
+        }
         for (const auto& topic : route.topics) {
-            if (!zero_config) {
-                continue;
-            }
             SLUICE_ASSIGN(const auto positions, progress_.stored(session_, topic, deadline));
             if (!positions.empty()) {
                 return std::optional(topic);
@@ -100,7 +87,7 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     SLUICE_ASSIGN(auto resolved, resolve(database->session_, database->place_, routes,
                                          !begun.has_value(), deadline));
     if (!resolved.missing.empty()) {
-        return fail(lost_table(options.pipeline, begun.value_or("")));
+        return fail(lost_table("cassandra", {}, begun.value_or("")));
     }
     for (const auto& definition : resolved.created) {
         log->info("created the table, which was missing: {}", definition);

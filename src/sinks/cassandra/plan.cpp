@@ -1,16 +1,13 @@
 #include "sinks/cassandra/plan.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "base/check.hpp"
 #include "base/text.hpp"
+#include "sinks/events.hpp"
 
 namespace sluice::cassandra {
 namespace {
-
-using namespace std::string_view_literals;
 
 constexpr std::string_view bucket_column = "bucket";
 
@@ -21,41 +18,6 @@ Error problem(std::string column, std::string detail, std::string hint) {
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};
-}
-
-// The columns that a zero-config events table may have, and what fills them.
-std::optional<Source> events_source(const Column& column) {
-    static constexpr std::array sources{std::pair{"kafka_topic"sv, Source::meta_topic},
-                                        std::pair{"kafka_partition"sv, Source::meta_partition},
-                                        std::pair{"kafka_offset"sv, Source::meta_offset},
-                                        std::pair{"timestamp"sv, Source::meta_timestamp},
-                                        std::pair{"key"sv, Source::key},
-                                        std::pair{"data"sv, Source::value}};
-    const auto found = std::ranges::find(sources, column.name,
-                                         &decltype(sources)::value_type::first);
-    if (found != sources.end()) {
-        return found->second;
-    }
-    if (column.type == Type::uuid && column.name == "id") {
-        return Source::meta_id;
-    }
-    return std::nullopt;
-}
-
-ColumnSource by_name(const Target& target, const Column& column) {
-    if (!target.table.empty()) {
-        return {.column = column.name,
-                .path = {.source = Source::value,
-                         .name = {},
-                         .steps = {column.name},
-                         .spelling = "value." + column.name},
-                .reading = {}};
-    }
-    const auto source = events_source(column);
-    check(source.has_value(), "only known columns of an events table are filled by name");
-    return {.column = column.name,
-            .path = {.source = *source, .name = {}, .steps = {}, .spelling = column.name},
-            .reading = {}};
 }
 
 const ColumnSource* source_of(const Target& target, std::string_view column) {
@@ -169,8 +131,8 @@ Target complete(const Target& target, const Table& table) {
         return out;
     }
     for (const auto& column : table.columns) {
-        if (!target.table.empty() || events_source(column).has_value()) {
-            out.columns.push_back(by_name(target, column));
+        if (auto source = source_by_name(target, column.name, column.type == Type::uuid)) {
+            out.columns.push_back(std::move(*source));
         }
     }
     return out;

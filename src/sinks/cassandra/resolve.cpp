@@ -6,6 +6,8 @@
 #include <array>
 #include <map>
 
+#include "sinks/events.hpp"
+
 namespace sluice::cassandra {
 namespace {
 
@@ -14,10 +16,6 @@ using namespace std::string_view_literals;
 constexpr std::size_t replicas_max = 3;
 
 std::string_view data_type(Format format) { return format == Format::bytes ? "blob" : "text"; }
-
-std::string_view table_of(const Target& target) {
-    return target.table.empty() ? events_table : std::string_view(target.table);
-}
 
 Formats formats_of(const Route& route) { return {route.key_format, route.value_format}; }
 

@@ -1,16 +1,14 @@
 #include "sinks/postgres/plan.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/text.hpp"
+#include "sinks/events.hpp"
 
 namespace sluice::postgres {
 namespace {
-
-using namespace std::string_view_literals;
 
 Error problem(std::string column, std::string detail, std::string hint) {
     return {.action = Action::configure,
@@ -19,40 +17,6 @@ Error problem(std::string column, std::string detail, std::string hint) {
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};
-}
-
-// The columns that a zero-config events table may have, and what fills them.
-std::optional<Source> events_source(const Column& column) {
-    static constexpr std::array sources{std::pair{"kafka_topic"sv, Source::meta_topic},
-                                        std::pair{"kafka_partition"sv, Source::meta_partition},
-                                        std::pair{"kafka_offset"sv, Source::meta_offset},
-                                        std::pair{"timestamp"sv, Source::meta_timestamp},
-                                        std::pair{"key"sv, Source::key},
-                                        std::pair{"data"sv, Source::value}};
-    const auto found = std::ranges::find(sources, column.name,
-                                         &decltype(sources)::value_type::first);
-    if (found != sources.end()) {
-        return found->second;
-    }
-    if (column.type == Type::uuid && column.name == "id" && !column.has_default) {
-        return Source::meta_id;
-    }
-    return std::nullopt;
-}
-
-Path value_field(const std::string& column) {
-    return {.source = Source::value, .name = {}, .steps = {column}, .spelling = "value." + column};
-}
-
-ColumnSource by_name(const Target& target, const Column& column) {
-    if (!target.table.empty()) {
-        return {.column = column.name, .path = value_field(column.name), .reading = {}};
-    }
-    const auto source = events_source(column);
-    check(source.has_value(), "only known columns of an events table are filled by name");
-    return {.column = column.name,
-            .path = {.source = *source, .name = {}, .steps = {}, .spelling = column.name},
-            .reading = {}};
 }
 
 std::vector<std::string_view> column_names(const Table& table) {
@@ -170,9 +134,10 @@ Target complete(const Target& target, const Table& table) {
     Target out = target;
     if (out.columns.empty()) {
         for (const auto& column : table.columns) {
-            const bool known = !target.table.empty() || events_source(column).has_value();
-            if (known && !column.generated) {
-                out.columns.push_back(by_name(target, column));
+            auto source = source_by_name(target, column.name,
+                                         column.type == Type::uuid && !column.has_default);
+            if (source && !column.generated) {
+                out.columns.push_back(std::move(*source));
             }
         }
     }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sinks/events.hpp"
+
 namespace sluice::postgres {
 namespace {
 
@@ -63,18 +65,6 @@ Error missing_table(const std::string& name) {
             .hint = "create it, or correct its name (schema.table, spelled exactly)"};
 }
 
-// A table made anew would lack what the progress says is written.
-Error lost_table(const std::string& topic) {
-    return {.action = Action::stop,
-            .op = "postgres.table",
-            .where = {},
-            .code = "42P01",
-            .detail = "the pipeline has progress on topic '" + topic + "', but its table '" +
-                      std::string(events_table) + "' is gone",
-            .hint = "restore the table, or forget the progress with `sluice reset --lane "
-                    "postgres`"};
-}
-
 class Resolver {
 public:
     Resolver(Connection& connection, std::span<const Route> routes, const ResolveOptions& options,
@@ -102,7 +92,7 @@ public:
 private:
     Outcome<void> resolve_target(std::size_t route, std::size_t index) {
         const Target& target = routes_[route].targets[index];
-        const std::string name = target.table.empty() ? std::string(events_table) : target.table;
+        const std::string name(table_of(target));
         auto table = read_table(connection_, parse_table_name(name), deadline_);
         if (table && !*table && target.table.empty()) {
             table = make_events(route, index);
@@ -130,7 +120,7 @@ private:
     // A zero-config table that is missing. Nothing where it is not made.
     Outcome<std::optional<Table>> make_events(std::size_t route, std::size_t index) {
         if (const auto topic = begun_topic(routes_[route])) {
-            out_.problems.push_back({route, index, lost_table(*topic)});
+            out_.problems.push_back({route, index, lost_table("postgres", "42P01", *topic)});
             return std::optional<Table>{};
         }
         const auto& schema = out_.events_schema;
@@ -158,9 +148,7 @@ private:
     // Routes share the table: made for a new one, it would hide that another's is gone.
     [[nodiscard]] bool needed_by_begun() const {
         return std::ranges::any_of(routes_, [this](const Route& route) {
-            return begun_topic(route) &&
-                   std::ranges::any_of(route.targets,
-                                       [](const Target& target) { return target.table.empty(); });
+            return begun_topic(route) && feeds_events(route);
         });
     }
 

@@ -12,8 +12,6 @@
 
 namespace sluice::postgres {
 
-inline constexpr std::string_view events_table = "events";
-
 // A problem and which target it concerns, so that the caller can name its place in the file.
 struct TargetProblem {
     std::size_t route = 0;
