@@ -88,10 +88,8 @@ std::string place_of(const TargetConfig& target, const std::string& column) {
     return target.place.line > 0 ? target.place.to_string() : std::string{};
 }
 
-// Both databases' inspections have the same shape.
-template <class Inspection>
 void report_inspection(const Config& config, std::string_view lane,
-                       const std::vector<std::size_t>& places, Result<Inspection> inspection,
+                       const std::vector<std::size_t>& places, const Result<Inspection>& inspection,
                        Report& report) {
     if (!inspection) {
         report.problem(lane, inspection.error());
@@ -125,15 +123,11 @@ int check_pipeline(const CheckOptions& options) {
         std::vector<std::size_t> places;
         const auto routes = routes_of(config, lane, &places);
         const Deadline deadline = Deadline::in(server_wait);
-        if (lane == postgres_lane) {
-            report_inspection(config, lane, places,
-                              postgres::inspect(postgres_options(config), routes, deadline),
-                              report);
-        } else {
-            report_inspection(config, lane, places,
-                              cassandra::inspect(cassandra_options(config), routes, deadline),
-                              report);
-        }
+        const auto inspection = lane == postgres_lane
+                                    ? postgres::inspect(postgres_options(config), routes, deadline)
+                                    : cassandra::inspect(cassandra_options(config), routes,
+                                                         deadline);
+        report_inspection(config, lane, places, inspection, report);
     }
     return report.finish();
 }

@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "sinks/cassandra/progress.hpp"
+#include "sinks/cassandra/resolve.hpp"
 
 namespace sluice::cassandra {
 namespace {

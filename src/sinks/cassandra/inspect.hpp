@@ -2,22 +2,14 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "model/target.hpp"
 #include "sinks/cassandra/destination.hpp"
-#include "sinks/cassandra/resolve.hpp"
+#include "sinks/findings.hpp"
 
 namespace sluice::cassandra {
-
-struct Inspection {
-    std::vector<Error> problems;                 // Of the database as a whole.
-    std::vector<TargetProblem> target_problems;  // Of single targets.
-    std::vector<std::string> notes;              // What run would create, and what was found.
-};
 
 // Fails when the database can't be asked at all.
 Result<Inspection> inspect(const DestinationOptions& options, std::span<const Route> routes,

@@ -5,20 +5,12 @@
 
 #include "base/text.hpp"
 #include "sinks/events.hpp"
+#include "sinks/findings.hpp"
 
 namespace sluice::cassandra {
 namespace {
 
 constexpr std::string_view bucket_column = "bucket";
-
-Error problem(std::string column, std::string detail, std::string hint) {
-    return {.action = Action::configure,
-            .op = "cassandra.table",
-            .where = std::move(column),
-            .code = {},
-            .detail = std::move(detail),
-            .hint = std::move(hint)};
-}
 
 const ColumnSource* source_of(const Target& target, std::string_view column) {
     const auto found = std::ranges::find(target.columns, column, &ColumnSource::column);
@@ -27,14 +19,6 @@ const ColumnSource* source_of(const Target& target, std::string_view column) {
 
 bool is_bucket(const Target& target, const Column& column) {
     return target.table.empty() && column.name == bucket_column && column.type == Type::bigint;
-}
-
-std::vector<std::string_view> column_names(const Table& table) {
-    std::vector<std::string_view> names;
-    for (const auto& column : table.columns) {
-        names.push_back(column.name);
-    }
-    return names;
 }
 
 std::vector<std::string> primary_key(const Table& table) {
@@ -47,42 +31,26 @@ std::vector<std::string> primary_key(const Table& table) {
     return names;
 }
 
-void check_columns(const Target& target, const Table& table, std::vector<Error>& problems) {
+void check_columns(const Target& target, const Table& table, Findings& findings) {
     for (const auto& source : target.columns) {
-        const Column* column = table.find(source.column);
-        if (column == nullptr) {
-            const auto names = column_names(table);
-            const auto near = nearest(source.column, names);
-            problems.push_back(problem(
-                source.column, "table " + table.name + " has no column '" + source.column + "'",
-                near ? "did you mean '" + std::string(*near) + "'?"
-                     : "its columns are " + join(names)));
-        } else if (!column->type) {
-            problems.push_back(problem(source.column,
-                                       "column '" + column->name + "' has the type " +
-                                           column->type_name + ", which is not supported",
-                                       "supported are " + std::string(supported_types)));
-        }
+        findings.check_column(table, source.column, supported_types);
     }
     if (target.columns.empty()) {
-        problems.push_back(problem({}, "no column of table " + table.name + " can be filled",
-                                   "say what fills it with columns: {column: path}"));
+        findings.add({}, "no column of table " + table.name + " can be filled",
+                     "say what fills it with columns: {column: path}");
     }
 }
 
-void check_key(const Target& target, const Table& table, std::vector<Error>& problems) {
+void check_key(const Target& target, const Table& table, Findings& findings) {
     for (const auto& column : table.columns) {
         if (column.is_key() && source_of(target, column.name) == nullptr &&
             !is_bucket(target, column)) {
-            problems.push_back(problem(column.name,
-                                       "column '" + column.name +
-                                           "' belongs to the primary key "
-                                           "of table " +
-                                           table.name + ", and nothing fills it",
-                                       target.table.empty()
-                                           ? "name the table and its columns in a file: "
-                                             "{table: events, columns: {column: path}}"
-                                           : "add it to columns"));
+            findings.add(column.name,
+                         "column '" + column.name + "' belongs to the primary key of table " +
+                             table.name + ", and nothing fills it",
+                         target.table.empty() ? "name the table and its columns in a file: "
+                                                "{table: events, columns: {column: path}}"
+                                              : "add it to columns");
         }
     }
     if (target.mode != Mode::upsert) {
@@ -94,13 +62,11 @@ void check_key(const Target& target, const Table& table, std::vector<Error>& pro
     std::ranges::sort(given);
     std::ranges::sort(wanted);
     if (given != wanted) {
-        problems.push_back(problem({},
-                                   "the key is [" + join(target.key) +
-                                       "], but the primary key "
-                                       "of table " +
-                                       table.name + " is [" + spelled + "]",
-                                   "Cassandra finds a row by its whole primary key: say key: [" +
-                                       spelled + "], or make a table with that key"));
+        findings.add({},
+                     "the key is [" + join(target.key) + "], but the primary key of table " +
+                         table.name + " is [" + spelled + "]",
+                     "Cassandra finds a row by its whole primary key: say key: [" + spelled +
+                         "], or make a table with that key");
     }
 }
 
@@ -139,16 +105,16 @@ Target complete(const Target& target, const Table& table) {
 }
 
 std::vector<Error> find_problems(const Target& target, const Table& table) {
-    std::vector<Error> problems;
+    Findings findings("cassandra.table");
     if (std::ranges::any_of(table.columns, &Column::is_counter)) {
-        problems.push_back(problem({}, "table " + table.name + " holds counters",
-                                   "a counter can't be written twice with one result, as a "
-                                   "replay does; use a table without counters"));
-        return problems;
+        findings.add({}, "table " + table.name + " holds counters",
+                     "a counter can't be written twice with one result, as a "
+                     "replay does; use a table without counters");
+        return findings.take();
     }
-    check_columns(target, table, problems);
-    check_key(target, table, problems);
-    return problems;
+    check_columns(target, table, findings);
+    check_key(target, table, findings);
+    return findings.take();
 }
 
 TablePlan make_plan(const Target& target, const Table& table, Formats formats) {

@@ -185,12 +185,4 @@ Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& plac
     return plans;
 }
 
-Error all_problems(std::span<const TargetProblem> problems) {
-    Error error = problems.front().error;
-    for (const auto& problem : problems.subspan(1)) {
-        error.hint += " | " + problem.error.detail + "; " + problem.error.hint;
-    }
-    return error;
-}
-
 }  // namespace sluice::cassandra

@@ -9,15 +9,9 @@
 #include "model/target.hpp"
 #include "sinks/cassandra/plan.hpp"
 #include "sinks/cassandra/session.hpp"
+#include "sinks/findings.hpp"
 
 namespace sluice::cassandra {
-
-// A problem and which target it concerns, so that the caller can name its place in the file.
-struct TargetProblem {
-    std::size_t route = 0;
-    std::size_t target = 0;
-    Error error;  // `where` is the column, or empty.
-};
 
 struct Resolved {
     std::vector<Route> routes;                  // Complete.
@@ -49,8 +43,5 @@ std::string keyspace_definition(std::string_view keyspace,
 
 // "MODIFY", and how to grant it.
 Error lacks_permission(std::string_view permission, const Table& table, std::string_view role);
-
-// Several problems as one error, for those who take one.
-Error all_problems(std::span<const TargetProblem> problems);
 
 }  // namespace sluice::cassandra

@@ -21,14 +21,6 @@ struct PartitionState {
     std::size_t open_rows = 0;
 };
 
-Error all_problems(const std::vector<TargetProblem>& problems) {
-    Error error = problems.front().error;
-    for (std::size_t i = 1; i < problems.size(); ++i) {
-        error.hint += " | " + problems[i].error.detail + "; " + problems[i].error.hint;
-    }
-    return error;
-}
-
 class PostgresDestination final : public Destination {
 public:
     PostgresDestination(DestinationOptions options, std::vector<Route> routes, Logger log)

@@ -5,6 +5,7 @@
 
 #include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/offsets.hpp"
+#include "sinks/postgres/resolve.hpp"
 
 namespace sluice::postgres {
 namespace {

@@ -7,17 +7,11 @@
 #include <vector>
 
 #include "model/target.hpp"
+#include "sinks/findings.hpp"
 #include "sinks/postgres/connection.hpp"
 #include "sinks/postgres/plan.hpp"
 
 namespace sluice::postgres {
-
-// A problem and which target it concerns, so that the caller can name its place in the file.
-struct TargetProblem {
-    std::size_t route = 0;
-    std::size_t target = 0;
-    Error error;  // `where` is the column, or empty.
-};
 
 struct Resolved {
     std::vector<Route> routes;                  // Complete.
