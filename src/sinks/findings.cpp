@@ -28,4 +28,15 @@ void Findings::add_unknown(const std::string& table, const std::string& name,
         near ? "did you mean '" + std::string(*near) + "'?" : "its columns are " + join(names));
 }
 
+tl::unexpected<Error> rejected(std::string op, const Record& record, const std::string& table,
+                               const std::string& column, std::string detail, std::string hint) {
+    return fail({.action = Action::reject,
+                 .op = std::move(op),
+                 .where = record.where() + (column.empty() ? ", table " + table
+                                                           : ", column " + table + "." + column),
+                 .code = {},
+                 .detail = std::move(detail),
+                 .hint = std::move(hint)});
+}
+
 }  // namespace sluice

@@ -1,5 +1,5 @@
-// How a target does not fit its table, found when a lane starts or by `sluice check`. Each sink
-// has its own rules; how they are told is here.
+// What does not fit: a target its table, found when a lane starts or by `sluice check`, and a
+// record a column. Each sink has its own rules; how they are told is here.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/result.hpp"
+#include "model/record.hpp"
 
 namespace sluice {
 
@@ -64,5 +65,10 @@ private:
     std::string op_;
     std::vector<Error> errors_;
 };
+
+// Rejects `record`, which does not fit `column` of `table`, or for an empty column its whole row.
+[[gnu::cold]] tl::unexpected<Error> rejected(std::string op, const Record& record,
+                                             const std::string& table, const std::string& column,
+                                             std::string detail, std::string hint);
 
 }  // namespace sluice

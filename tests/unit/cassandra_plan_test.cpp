@@ -144,8 +144,8 @@ TEST_F(CassandraRows, ADeleteBindsItsTimestampAndThenTheKey) {
 
 TEST_F(CassandraRows, AKeyIsNeverNullAbsentEmptyOrTooLong) {
     cells_[1].kind = CellKind::null;
-    EXPECT_THAT(refusal(), HasSubstr("t[3]@120, table orders, column n: a column of the primary "
-                                     "key is null"));
+    EXPECT_THAT(refusal(),
+                HasSubstr("t[3]@120, column orders.n: a column of the primary key is null"));
     cells_[1].kind = CellKind::absent;
     EXPECT_THAT(refusal(), HasSubstr("primary key is absent"));
     cells_[1] = integer_cell(7);

@@ -4,31 +4,20 @@
 
 #include "base/check.hpp"
 #include "sinks/cassandra/encode.hpp"
+#include "sinks/findings.hpp"
 
 namespace sluice::cassandra {
 namespace {
 
-[[gnu::cold]] Error rejected(const Record& record, const TablePlan& plan, std::string_view column,
-                             std::string detail, std::string hint) {
-    std::string where = record.where() + ", table " + plan.name;
-    if (!column.empty()) {
-        where.append(", column ").append(column);
-    }
-    return {.action = Action::reject,
-            .op = "cassandra.encode",
-            .where = std::move(where),
-            .code = {},
-            .detail = std::move(detail),
-            .hint = std::move(hint)};
-}
+constexpr auto op = "cassandra.encode";
 
 Result<void> append_nothing(const TablePlan& plan, const Column& column, const Record& record,
                             CellKind kind, std::string& out) {
     if (column.is_key()) {
-        return fail(rejected(record, plan, column.name,
-                             std::string("a column of the primary key is ") +
-                                 (kind == CellKind::null ? "null" : "absent"),
-                             "send the field, or fill the column from another one"));
+        return rejected(op, record, plan.name, column.name,
+                        std::string("a column of the primary key is ") +
+                            (kind == CellKind::null ? "null" : "absent"),
+                        "send the field, or fill the column from another one");
     }
     append_length(out, kind == CellKind::null ? length_null : length_unset);
     return {};
@@ -47,10 +36,9 @@ Result<void> append_cell(const TablePlan& plan, const Bind& bind, const Record& 
     const auto encoded = bind.fill == Fill::json ? encode_json(bind.column, cell, out)
                                                  : encode(bind.column, cell, bind.reading, out);
     if (!encoded) {
-        return fail(
-            rejected(record, plan, bind.column.name,
-                     encoded.error().reason + " (the column is " + bind.column.type_name + ")",
-                     encoded.error().hint));
+        return rejected(op, record, plan.name, bind.column.name,
+                        encoded.error().reason + " (the column is " + bind.column.type_name + ")",
+                        encoded.error().hint);
     }
     return {};
 }
@@ -69,14 +57,14 @@ Result<void> check_key(const TablePlan& plan, const Record& record, std::string_
         partition_bytes += partition ? size + (plan.partition_key_size > 1 ? 3 : 0) : 0;
         const std::string& column = plan.binds[i].column.name;
         if (size == 0 && partition && plan.partition_key_size == 1) {
-            return fail(rejected(record, plan, column,
-                                 "the partition key is empty, which Cassandra refuses",
-                                 "send a value that is not empty, or choose another key"));
+            return rejected(op, record, plan.name, column,
+                            "the partition key is empty, which Cassandra refuses",
+                            "send a value that is not empty, or choose another key");
         }
         if ((partition ? partition_bytes : size) > key_bytes_max) {
-            return fail(rejected(record, plan, column,
-                                 "the key is longer than the 65,535 bytes that Cassandra takes",
-                                 "choose a shorter key"));
+            return rejected(op, record, plan.name, column,
+                            "the key is longer than the 65,535 bytes that Cassandra takes",
+                            "choose a shorter key");
         }
     }
     return {};
@@ -102,11 +90,11 @@ Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, Clo
         append_number(out, clock.value());
     }
     if (out.size() - begin > row_bytes_max) {
-        return fail(rejected(record, plan, {},
-                             "the row has " + std::to_string(out.size() - begin) +
-                                 " bytes, more than the " + std::to_string(row_bytes_max) +
-                                 " that are sent at once",
-                             "leave out large fields, or split the record"));
+        return rejected(op, record, plan.name, {},
+                        "the row has " + std::to_string(out.size() - begin) +
+                            " bytes, more than the " + std::to_string(row_bytes_max) +
+                            " that are sent at once",
+                        "leave out large fields, or split the record");
     }
     return EncodedRow{key_begin - begin, key_end - key_begin};
 }

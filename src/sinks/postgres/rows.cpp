@@ -4,20 +4,13 @@
 
 #include "base/big_endian.hpp"
 #include "base/check.hpp"
+#include "sinks/findings.hpp"
 #include "sinks/postgres/encode.hpp"
 
 namespace sluice::postgres {
 namespace {
 
-Error rejected(const Record& record, const TablePlan& plan, const Column& column,
-               std::string detail, std::string hint) {
-    return {.action = Action::reject,
-            .op = "postgres.encode",
-            .where = record.where() + ", column " + plan.name + "." + column.name,
-            .code = {},
-            .detail = std::move(detail),
-            .hint = std::move(hint)};
-}
+constexpr auto op = "postgres.encode";
 
 Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record& record,
                          const Row& row, TableRows& rows, bool& has_absent) {
@@ -26,10 +19,9 @@ Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record&
     const bool key_of_delete = row.op == RowOp::del && index >= plan.key_size;
     if (cell.kind == CellKind::absent) {
         if (column.not_null && !column.has_default && !key_of_delete) {
-            return fail(rejected(record, plan, column,
-                                 "the field is missing, and the column is NOT NULL without a "
-                                 "default",
-                                 "send the field, or give the column a default"));
+            return rejected(op, record, plan.name, column.name,
+                            "the field is missing, and the column is NOT NULL without a default",
+                            "send the field, or give the column a default");
         }
         append_big_endian(rows.bytes, length_absent);
         has_absent = true;
@@ -37,16 +29,16 @@ Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record&
     }
     if (cell.kind == CellKind::null) {
         if (column.not_null) {
-            return fail(rejected(record, plan, column, "a null for a NOT NULL column",
-                                 "send a value, or drop the NOT NULL"));
+            return rejected(op, record, plan.name, column.name, "a null for a NOT NULL column",
+                            "send a value, or drop the NOT NULL");
         }
         append_big_endian(rows.bytes, length_null);
         return {};
     }
     if (auto encoded = encode(column, cell, plan.readings[index], rows.bytes); !encoded) {
-        return fail(rejected(record, plan, column,
-                             encoded.error().reason + " (the column is " + column.type_name + ")",
-                             encoded.error().hint));
+        return rejected(op, record, plan.name, column.name,
+                        encoded.error().reason + " (the column is " + column.type_name + ")",
+                        encoded.error().hint);
     }
     return {};
 }
