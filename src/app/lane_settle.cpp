@@ -132,13 +132,7 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
 }
 
 void Lane::Worker::stop_remade_topic(const TopicPartition& id) {
-    stop_partition(id, {.action = Action::stop,
-                        .op = "lane.assign",
-                        .where = id.to_string(),
-                        .code = {},
-                        .detail = "the topic was deleted and made again since this pipeline read "
-                                  "it: its offsets mean other records now",
-                        .hint = "`sluice reset --lane " + lane_.options_.name + "` starts afresh"});
+    stop_partition(id, remade_topic("lane.assign", id, lane_.options_.name));
 }
 
 Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,

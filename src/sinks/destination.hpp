@@ -67,6 +67,8 @@ struct Refused {
     TopicPartition partition;
     Error error;
 };
+// Why, where the topic's id is not the one that the progress is kept for. The lane looks too.
+Error remade_topic(std::string op, const TopicPartition& partition, std::string_view lane);
 // Writing waits and is tried again; reported when it begins, when the reason changes, and when it
 // ends (error empty). With a route, only that route waits: fetch its partitions no further.
 struct Waiting {

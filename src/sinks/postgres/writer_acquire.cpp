@@ -102,15 +102,8 @@ void Writer::answer(Acquire acquire) {
     check(locked->size() == 1, "one offset row a partition");
     const Position& position = locked->front();
     if (position.topic_id != request.topic_id) {
-        outbox_.post(Refused{
-            request.partition,
-            {.action = Action::stop,
-             .op = "postgres.offsets",
-             .where = request.partition.to_string(),
-             .code = {},
-             .detail = "the topic was deleted and made again since this pipeline read it: its "
-                       "offsets mean other records now",
-             .hint = "`sluice reset --lane postgres` starts afresh"}});
+        outbox_.post(Refused{request.partition,
+                             remade_topic("postgres.offsets", request.partition, "postgres")});
         return;
     }
     outbox_.post(Ready{request.partition, position.next, acquire.epoch});
