@@ -41,7 +41,7 @@ kafka::OffsetSpec offset_spec(const StartPolicy& policy) {
 
 // Tries until it works, the lane is stopped, or an error says that trying is pointless.
 bool Lane::Worker::start() {
-    Backoff backoff(200ms);
+    Backoff backoff(500ms);  // A wrong password costs the server a tenth of a second each time.
     for (unsigned attempt = 1; !lane_.stopping_; ++attempt) {
         auto started = try_start();
         if (started) {

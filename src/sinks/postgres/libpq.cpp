@@ -177,9 +177,12 @@ Failure from_connect(const PGconn* connection) {
         {"database \"", "3D000"},
         {"certificate", "28000"},
     }};
+    constexpr std::array<std::string_view, 2> passing{"starting up", "too many connections"};
+    const auto said = [&](std::string_view words) {
+        return text.find(words) != std::string_view::npos;
+    };
     for (const auto& [words, state] : known) {
-        if (text.find(words) != std::string_view::npos &&
-            text.find("starting up") == std::string_view::npos) {
+        if (said(words) && std::ranges::none_of(passing, said)) {
             failure.error.action = Action::configure;
             failure.error.code = state;
             failure.error.hint = hint_for(state);
