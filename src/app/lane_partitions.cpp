@@ -130,7 +130,8 @@ void Lane::Worker::handle(const Refused& refused) {
 
 void Lane::Worker::handle(const Waiting& waiting) {
     if (!waiting.route) {
-        if (waiting.error && !waiting_database_) {
+        if (waiting.error &&
+            (!waiting_database_ || waiting_database_->code != waiting.error->code)) {
             log_->warn("waits: {}", waiting.error->message());
         } else if (!waiting.error && waiting_database_) {
             log_->info("goes on");

@@ -36,8 +36,9 @@ Result<void> set(rd_kafka_conf_t* conf, const char* name, const std::string& val
 }
 
 spdlog::level::level_enum level_of(int syslog_level, std::string_view facility) {
-    // Connection failures come as error events too, where they are told apart and rate-limited.
-    if (facility == "FAIL" || syslog_level >= 7) {
+    // Connection failures come as error events too, where they are told apart and rate-limited. A
+    // broker that has just started has no producer ids yet, and is asked again.
+    if (facility == "FAIL" || facility == "GETPID" || syslog_level >= 7) {
         return spdlog::level::debug;
     }
     return syslog_level <= 3   ? spdlog::level::err
