@@ -217,13 +217,13 @@ def test_kill_9_amid_upserts_ends_as_the_fold_of_the_log(sluice, topic, kafka, d
     file = sluice.config(topic, ROUTE.format(table=people), database, keyspace)
     progress = {"postgres": lambda: database.progress(topic),
                 "cassandra": lambda: kafka.progress(f"{topic.name}.cassandra", topic.name)}
-    count = 200_000
+    count = 100_000
     for number, lane in enumerate(("postgres", "cassandra", "postgres")):
         topic.send_records(changes(rng, count, 50_000, pad="x" * 300))
         before, done = number * count, progress[lane]
         goal = before + rng.randrange(1, count // 4)
         process = sluice.start("run", "-c", file)
-        eventually(lambda wanted=goal, now=done: now() >= wanted, what=f"{lane} has {goal} records")
+        eventually(lambda wanted=goal, now=done: now() >= wanted, 120, f"{lane} has {goal} records")
         process.kill()
         print(f"killed when {lane} had {done()} of {before + count}")
         assert before < done() < before + count, "the end came in the middle"
