@@ -97,9 +97,10 @@ constexpr std::array reject_codes{
 }  // namespace
 
 Action action_for(int code) {
-    const auto native = static_cast<rd_kafka_resp_err_t>(code);
-    const auto among = [native](const auto& codes) {
-        return std::ranges::find(codes, native) != codes.end();
+    // As numbers: a newer broker's code need not be a value of the enumeration.
+    const auto among = [code](const auto& codes) {
+        return std::ranges::any_of(codes,
+                                   [code](auto known) { return static_cast<int>(known) == code; });
     };
     return among(retry_codes)       ? Action::retry
            : among(configure_codes) ? Action::configure
@@ -108,7 +109,7 @@ Action action_for(int code) {
 }
 
 std::string hint_for(int code) {
-    switch (static_cast<rd_kafka_resp_err_t>(code)) {
+    switch (code) {
         case RD_KAFKA_RESP_ERR__TRANSPORT:
         case RD_KAFKA_RESP_ERR__RESOLVE:
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
