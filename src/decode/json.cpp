@@ -107,7 +107,6 @@ tl::expected<void, BadJson> JsonParser::parse(std::string_view bytes, JsonDocume
     State& state = *state_;
     document.nodes.clear();
     document.has_nul = false;
-    document.exponent_max = 0;
     if (document.nodes.capacity() > kept_nodes && bytes.size() < few_bytes) {
         document.nodes.shrink_to_fit();
     }

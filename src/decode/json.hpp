@@ -38,8 +38,7 @@ public:
     JsonParser& operator=(JsonParser&&) noexcept;
 
     // Fills `document` with views into `bytes` and into this parser. A string without escapes is
-    // a view into `bytes`; `raw` always is. `exponent_max` takes exponents as they are written
-    // (1e5 has 5) and stops at 100,000,000. `has_nul` looks at names too.
+    // a view into `bytes`; `raw` always is. `has_nul` looks at names too.
     tl::expected<void, BadJson> parse(std::string_view bytes, JsonDocument& document);
 
 private:

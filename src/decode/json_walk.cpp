@@ -11,8 +11,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t exponent_stop = 100'000'000;
-
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -230,21 +228,12 @@ private:
             if (at == exponent) {
                 return fail("a digit is missing in the exponent of a number", at);
             }
-            note_exponent(slice(exponent, at));
         }
         if (!ends_at(at)) {
             return fail("a number has a character that belongs to none", at);
         }
         node.raw = slice(begin, at);
         return true;
-    }
-
-    void note_exponent(std::string_view digits) {
-        std::size_t value = 0;
-        for (const char c : digits) {
-            value = std::min(value * 10 + static_cast<std::size_t>(c - '0'), exponent_stop);
-        }
-        document_.exponent_max = std::max(document_.exponent_max, static_cast<std::int32_t>(value));
     }
 
     bool literal(std::size_t at, JsonNode& node) {

@@ -24,9 +24,8 @@ struct JsonNode {
 
 // Views into the record's bytes and into `unescaped`; valid while both are untouched.
 struct JsonDocument {
-    std::vector<JsonNode> nodes;    // nodes[0] is the root.
-    bool has_nul = false;           // Some string holds \u0000, which PostgreSQL can't store.
-    std::int32_t exponent_max = 0;  // The largest |decimal exponent| of a number in the document.
+    std::vector<JsonNode> nodes;  // nodes[0] is the root.
+    bool has_nul = false;         // Some string holds \u0000, which PostgreSQL can't store.
 
     [[nodiscard]] const JsonNode& root() const { return nodes.front(); }
     // The member or element, or nothing. Of repeated names the last counts, as in jsonb.

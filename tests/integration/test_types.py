@@ -199,3 +199,15 @@ def test_numbers_keep_all_digits_in_text_and_jsonb(sluice, make_topic, database,
     assert [row[0] for row in database.rows(f"SELECT t FROM {table} ORDER BY n")] == numbers
     assert dict(keyspace.rows(f"SELECT n, t FROM {{ks}}.{table}")) == dict(enumerate(numbers))
     assert database.value(f"SELECT bool_and(b::text::numeric = t::numeric) FROM {table}")
+
+
+def test_jsonb_takes_every_number_that_postgres_does(sluice, make_topic, database):
+    topic = make_topic(4)
+    database.execute("CREATE TABLE t (b jsonb)")
+    for partition, number in enumerate(("1e131071", "1e-16383", "1e131072", "1E-16384")):
+        topic.send(f"[{number}]", partition=partition)
+    file = sluice.config(topic, "    postgres: {table: t, columns: {b: value}}", database)
+    done = sluice.drain_file(file).expect(1)
+    for partition in (2, 3):
+        done.line("did not reach its end", f"[{partition}]@0, column t.b", "22003", "a json column")
+    assert database.rows("SELECT length(b::text) FROM t ORDER BY 1") == [(16387,), (131074,)]

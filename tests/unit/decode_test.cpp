@@ -194,25 +194,22 @@ TEST(Json, OfRepeatedNamesTheLastCounts) {
     EXPECT_EQ(document.member(document.root(), "a")->raw, R"({"x":3})");
 }
 
-TEST(Json, ReportsNulAndTheLargestExponent) {
+TEST(Json, ReportsNul) {
     struct Case {
         std::string_view text;
         bool has_nul;
-        std::int32_t exponent_max;
     };
     const Case cases[] = {
-        {R"(["a", 1])", false, 0},
-        {R"(["a\u0000b", 1e5])", true, 5},
-        {R"({"\u0000": 1E-131071})", true, 131071},
-        {R"(["\\u0000", 12.5e+3, 1e2])", false, 3},
-        {"1e99999999999999999999999", false, 100'000'000},
+        {R"(["a", 1])", false},
+        {R"(["a\u0000b", 1e5])", true},
+        {R"({"\u0000": 1})", true},
+        {R"(["\\u0000"])", false},
     };
     JsonParser parser;
     JsonDocument document;
     for (const auto& c : cases) {
         ASSERT_TRUE(parser.parse(c.text, document)) << c.text;
         EXPECT_EQ(document.has_nul, c.has_nul) << c.text;
-        EXPECT_EQ(document.exponent_max, c.exponent_max) << c.text;
     }
 }
 

@@ -225,19 +225,14 @@ TEST(PostgresEncode, DatesAtTheirLimits) {
 TEST(PostgresEncode, AFieldIsNotRefusedForAnotherFieldOfItsDocument) {
     JsonDocument document;
     document.has_nul = true;
-    document.exponent_max = 20'000;
     const auto refused = [&](std::string_view raw) {
         Cell cell{.kind = CellKind::json, .text = {}, .raw = raw, .uuid = {}};
         cell.document = &document;
         return encoded(column(Type::jsonb), cell).starts_with("refused");
     };
-    EXPECT_FALSE(
-        refused(R"({"a": "\\u0000", "b": 1e5, "c": "1e20000", "d": true, "e": "\"1e20000"})"));
-    EXPECT_FALSE(refused(R"([1, 2.5E+16383])"));
+    EXPECT_FALSE(refused(R"({"a": "\\u0000", "b": "u0000"})"));
     EXPECT_TRUE(refused(R"({"a": "\\\u0000"})"));
     EXPECT_TRUE(refused(R"({"\u0000": 1})"));
-    EXPECT_TRUE(refused(R"([1, "e", 2.5E-16384])"));
-    EXPECT_TRUE(refused("1e99999999999999999999"));
 }
 
 }  // namespace

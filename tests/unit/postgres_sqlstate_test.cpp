@@ -31,9 +31,15 @@ TEST(Sqlstate, WhoseFaultAnErrorIs) {
 
 TEST(Sqlstate, TextsThatMayQuoteAValueAreReplaced) {
     for (const auto* state : {"22003", "22999", "23502", "23999", "P0001"}) {
-        EXPECT_FALSE(without_values(state).empty()) << state;
+        EXPECT_FALSE(without_values(state, {}).empty()) << state;
     }
-    EXPECT_TRUE(without_values("42P01").empty());
+    EXPECT_TRUE(without_values("42P01", {}).empty());
+}
+
+TEST(Sqlstate, ARowWithoutAPartitionIsToldFromAFailedCheck) {
+    EXPECT_EQ(without_values("23514", ""), "no partition of the table takes the row");
+    EXPECT_EQ(without_values("23514", "positive"), "a check constraint refused the row");
+    EXPECT_NE(hint_for("23514", ""), hint_for("23514", "positive"));
 }
 
 TEST(Sqlstate, ANullInAColumnThatNothingFillsIsTheTablesFault) {

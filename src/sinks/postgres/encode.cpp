@@ -116,38 +116,6 @@ bool holds_nul(std::string_view json) {
     return false;
 }
 
-std::size_t end_of_string(std::string_view json, std::size_t quote) {
-    std::size_t at = quote + 1;
-    while (at < json.size() && json[at] != '"') {
-        at += json[at] == '\\' ? 2 : 1;
-    }
-    return at;
-}
-
-// The largest |exponent| of a number in JSON text.
-std::int64_t largest_exponent(std::string_view json) {
-    constexpr std::int64_t enough = 1'000'000;
-    std::int64_t largest = 0;
-    for (std::size_t at = 1; at <= json.size(); ++at) {
-        if (json[at - 1] == '"') {
-            at = end_of_string(json, at - 1) + 1;
-            continue;
-        }
-        const bool digit = json[at - 1] >= '0' && json[at - 1] <= '9';
-        if (!digit || at == json.size() || (json[at] | 0x20) != 'e') {
-            continue;  // The letter e also stands in true and false.
-        }
-        ++at;
-        at += at < json.size() && (json[at] == '+' || json[at] == '-') ? 1 : 0;
-        std::int64_t exponent = 0;
-        for (; at < json.size() && json[at] >= '0' && json[at] <= '9'; ++at) {
-            exponent = std::min(exponent * 10 + (json[at] - '0'), enough);
-        }
-        largest = std::max(largest, exponent);
-    }
-    return largest;
-}
-
 Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) {
     thread_local std::string scratch;
     const auto text = convert::json(cell, scratch);
@@ -164,10 +132,6 @@ Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) 
     const JsonDocument* document = cell.document;
     if (untyped_nul || (document != nullptr && document->has_nul && holds_nul(cell.raw))) {
         return misfit("a string holds \\u0000, which jsonb can't store", "use a json column");
-    }
-    if (document != nullptr && document->exponent_max > numeric_digits_after_max &&
-        largest_exponent(cell.raw) > numeric_digits_after_max) {
-        return misfit("a number's exponent is beyond what jsonb can store", "use a json column");
     }
     // jsonb_recv: a version byte before the text.
     append_big_endian(out, static_cast<std::int32_t>(text->size() + 1));

@@ -153,11 +153,11 @@ Failure from_result(std::string_view op, const PGresult* result, bool connection
     failure.error.op = op;
     failure.error.code = state;
     const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);
-    const auto own_words = without_values(state);
+    const auto own_words = without_values(state, constraint);
     failure.error.detail = !own_words.empty() ? described(own_words, result)
                            : primary.empty()  ? one_line(PQresultErrorMessage(result))
                                               : one_line(primary);
-    failure.error.hint = hint_for(state);
+    failure.error.hint = hint_for(state, constraint);
     failure.column = field(result, PG_DIAG_COLUMN_NAME);
     read_copy_context(field(result, PG_DIAG_CONTEXT), failure);
     failure.error.where = place_of(field(result, PG_DIAG_TABLE_NAME), failure.column);

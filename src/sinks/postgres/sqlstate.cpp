@@ -25,6 +25,10 @@ bool is_record(std::string_view state) {
            std::ranges::find(classes, state.substr(0, 2)) != classes.end();
 }
 
+bool lacks_partition(std::string_view state, std::string_view constraint) {
+    return state == "23514" && constraint.empty();
+}
+
 }  // namespace
 
 Action action_for(std::string_view state, std::string_view constraint) {
@@ -32,7 +36,7 @@ Action action_for(std::string_view state, std::string_view constraint) {
     if (state == "08P01" || state == "21000" || state.starts_with("XX")) {
         return Action::stop;
     }
-    if (state == "23503" || (state == "23514" && constraint.empty())) {
+    if (state == "23503" || lacks_partition(state, constraint)) {
         return Action::configure;
     }
     // Binary values of another width or number than the columns': the table was changed.
@@ -49,7 +53,10 @@ bool needs_reconnect(std::string_view state) {
     return state == "25006" || state == "26000" || state == "42P05";
 }
 
-std::string_view without_values(std::string_view state) {
+std::string_view without_values(std::string_view state, std::string_view constraint) {
+    if (lacks_partition(state, constraint)) {
+        return "no partition of the table takes the row";
+    }
     static constexpr std::array words{
         std::pair{"22001"sv, "a text is too long for its column"sv},
         std::pair{"22003"sv, "a number is out of its column's range"sv},
@@ -63,7 +70,7 @@ std::string_view without_values(std::string_view state) {
         std::pair{"23502"sv, "a null for a NOT NULL column"sv},
         std::pair{"23503"sv, "a foreign key finds no row to refer to"sv},
         std::pair{"23505"sv, "a unique key is there already"sv},
-        std::pair{"23514"sv, "a check or partition constraint refused the row"sv},
+        std::pair{"23514"sv, "a check constraint refused the row"sv},
         std::pair{"23P01"sv, "an exclusion constraint refused the row"sv},
         std::pair{"P0001"sv, "a trigger or function of the table refused the row"sv},
     };
@@ -76,7 +83,10 @@ std::string_view without_values(std::string_view state) {
                                      : ""sv;
 }
 
-std::string_view hint_for(std::string_view state) {
+std::string_view hint_for(std::string_view state, std::string_view constraint) {
+    if (lacks_partition(state, constraint)) {
+        return "add the partition that the row belongs to";
+    }
     static constexpr std::array hints{
         std::pair{"28P01"sv, "check user and password (postgres.user, postgres.password)"sv},
         std::pair{"28000"sv, "check postgres.user and the server's pg_hba.conf"sv},
@@ -84,6 +94,7 @@ std::string_view hint_for(std::string_view state) {
         std::pair{"3F000"sv, "create the schema, or correct the table's name"sv},
         std::pair{"42P01"sv, "create the table, or correct its name"sv},
         std::pair{"42703"sv, "the table's columns have changed: correct them and restart"sv},
+        std::pair{"22003"sv, "widen the column; a number too long for jsonb fits a json column"sv},
         std::pair{"22P03"sv, "the table's columns have changed: restart"sv},
         std::pair{"22P04"sv, "the table's columns have changed: restart"sv},
         std::pair{"0A000"sv, "the table does not take COPY: name an ordinary table, without rules "
@@ -97,7 +108,7 @@ std::string_view hint_for(std::string_view state) {
                              "postgres.pool"sv},
         std::pair{"53100"sv, "the server's disk is full"sv},
         std::pair{"23503"sv, "the row that the foreign key refers to is missing"sv},
-        std::pair{"23514"sv, "add the partition that the row belongs to, or change the check"sv},
+        std::pair{"23514"sv, "change the constraint, or what is sent"sv},
     };
     const auto found = std::ranges::find(hints, state, &decltype(hints)::value_type::first);
     return found == hints.end() ? std::string_view{} : found->second;

@@ -14,8 +14,8 @@ Action action_for(std::string_view sqlstate, std::string_view constraint);
 // what belongs to whom.
 bool needs_reconnect(std::string_view sqlstate);
 // What happened, in our own words, where the server's may quote a value; empty for the others.
-std::string_view without_values(std::string_view sqlstate);
+std::string_view without_values(std::string_view sqlstate, std::string_view constraint);
 // What a person can do about it; empty where nothing general can be said.
-std::string_view hint_for(std::string_view sqlstate);
+std::string_view hint_for(std::string_view sqlstate, std::string_view constraint = {});
 
 }  // namespace sluice::postgres
