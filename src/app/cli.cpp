@@ -5,6 +5,7 @@
 #include <array>
 
 #include "app/cli_flags.hpp"
+#include "app/config_sections.hpp"
 #include "app/yaml_reader.hpp"
 #include "base/text.hpp"
 #include "map/path.hpp"
@@ -293,6 +294,10 @@ std::variant<CliExit, ProduceOptions> produce_options(Parser& parser, Flags& fla
     ProduceOptions options;
     if (const auto topic = flags.text("--topic")) {
         options.topic = *topic;
+        if (const auto wrong = refused_name(*topic, topic_bytes_max)) {
+            flags.problem("--topic", "'" + *topic + "' is no topic's name: it " + *wrong,
+                          "give another name");
+        }
     } else if (!parser.values.contains("--topic")) {
         flags.problem("sluice produce", "--topic is missing", "give --topic NAME");
     }

@@ -8,7 +8,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t topic_bytes_max = 249;  // Kafka's own limit.
 // PostgreSQL's limits of a table's columns and an index's; generous for Cassandra.
 constexpr std::size_t columns_max = 1600;
 constexpr std::size_t key_columns_max = 32;

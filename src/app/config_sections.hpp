@@ -32,6 +32,7 @@ std::vector<std::string> read_addresses(const YamlReader& reader, int port_defau
 void report_missing(const YamlReader& section, std::string_view name, std::string_view example,
                     std::string_view flag);
 
+inline constexpr std::size_t topic_bytes_max = 249;  // Kafka's own limit.
 // [A-Za-z0-9._-], as Kafka's own names; says what is wrong.
 std::optional<std::string> refused_name(std::string_view name, std::size_t bytes_max);
 

@@ -89,7 +89,11 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
                 {.name = name, .id = {}, .partitions = 0, .route = r, .start = {}, .ends = {}});
         }
     }
-    SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
+    auto asked = consumer_->admin().describe(topic_names(), deadline);
+    if (!asked) {
+        SLUICE_TRY(consumer_->serve());  // Why nobody answers, only the client's events tell.
+    }
+    SLUICE_ASSIGN(const auto described, std::move(asked));
     for (std::size_t i = 0; i < described.size(); ++i) {
         if (described[i].error) {
             return fail(*described[i].error);

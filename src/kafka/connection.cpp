@@ -144,7 +144,10 @@ std::optional<Error> Troubles::sort(rd_kafka_t* client, rd_kafka_event_t* event,
             cause_ = make_error(code, "kafka.connect", {}, std::move(text));
             if (code == RD_KAFKA_RESP_ERR__BAD_MSG) {
                 cause_->action = Action::retry;
-                cause_->hint = "check that security.protocol is what the brokers' port speaks";
+                auto& detail = cause_->detail;  // "…: increase receive.message.max.bytes" misleads.
+                detail.resize(std::min(detail.size(), detail.find(": increase ")));
+                cause_->hint = "check the address, and that security.protocol is what its port "
+                               "speaks";
             }
             if (!reached_) {
                 return cause_;

@@ -19,7 +19,7 @@ std::string_view to_string(CellKind kind) {
         case CellKind::text:
             return "a text";
         case CellKind::bytes:
-            return "raw bytes";
+            return "a string of raw bytes";
         case CellKind::integer:
             return "an integer";
         case CellKind::time_ms:

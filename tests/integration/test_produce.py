@@ -142,6 +142,11 @@ def test_rate_is_kept(sluice, target):
     assert 1.9 < time.monotonic() - began < 8
 
 
+def test_a_topic_that_can_not_be_is_a_mistake_of_the_command(sluice):
+    done = sluice.run("produce", "--brokers", "127.0.0.1:1", "--topic", "a/b").expect(2)
+    done.has("--topic: 'a/b' is no topic's name", "letters, digits")
+
+
 def test_a_file_is_read(sluice, target):
     file = sluice.write_file("a\nb\n", "events.ndjson")
     produce(sluice, target, "", "--file", file).expect(0)

@@ -91,7 +91,7 @@ TEST(ConvertInteger, RefusesWhatIsNoIntegerOrDoesNotFit) {
         {string("1"), 32, "a JSON string is not read as an integer"},
         {boolean(true), 32, "a JSON boolean is not read as an integer"},
         {json("[1]"), 32, "a JSON object or array is not read as an integer"},
-        {bytes("1"), 32, "raw bytes is not read as an integer"},
+        {bytes("1"), 32, "a string of raw bytes is not read as an integer"},
         {uuid_cell(), 64, "a UUID is not read as an integer"},
         {cell_of(CellKind::null), 32, "a null is not read as an integer"},
         {cell_of(CellKind::absent), 32, "an absent field is not read as an integer"},
