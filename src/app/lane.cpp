@@ -185,6 +185,7 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
 // Every partition has come to the end that it had when the lane started, here or, by its commits,
 // in another process; or it is stopped.
 bool Lane::Worker::reached_end() {
+    give_up_routes();
     for (const auto& topic : topics_) {
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
             const Offset end = topic.ends[static_cast<std::size_t>(p)];
@@ -259,18 +260,16 @@ void Lane::Worker::publish() {
     next_publish_ = Deadline::in(publish_every);
     std::uint64_t lag = 0;
     for (const auto& [id, partition] : partitions_) {
-        if (consumer_ && partition.prefix) {
-            const auto end = consumer_->high_watermark(id);
-            const Offset next = partition.prefix->position().next;
-            lag += end && *end > next && !(partition.at_end && partition.prefix->complete())
-                       ? static_cast<std::uint64_t>(end->value() - next.value())
-                       : 0;
-        }
+        lag += consumer_ && partition.prefix ? lag_of(partition) : 0;
     }
     const std::lock_guard lock(lane_.mutex_);
     LaneStatus& status = lane_.status_;
     status.records = records_;
     status.rows = rows_;
+    status.skipped = 0;
+    for (const auto& [table, rows] : skipped_) {
+        status.skipped += rows;
+    }
     status.lag = lag;
     status.partitions = partitions_.size();
     status.stopped = stopped_;
@@ -279,13 +278,23 @@ void Lane::Worker::publish() {
     }
 }
 
+std::uint64_t Lane::Worker::lag_of(const LanePartition& partition) const {
+    const Offset next = partition.prefix->position().next;
+    Offset end = std::max(partition.end.value_or(next), next);
+    // At the end nothing is behind, though the watermark counts what an open transaction wrote.
+    if (!partition.at_end || !partition.prefix->complete()) {
+        end = std::max(end, consumer_->high_watermark(partition.id).value_or(next));
+    }
+    return static_cast<std::uint64_t>(end.value() - next.value());
+}
+
 // What keeps the lane, or a part of it, from going on at the moment.
 std::optional<Error> Lane::Worker::trouble() const {
     if (waiting_database_) {
         return waiting_database_;
     }
     if (!waiting_routes_.empty()) {
-        return waiting_routes_.begin()->second;
+        return waiting_routes_.begin()->second.error;
     }
     for (const auto& [id, partition] : partitions_) {
         if (partition.phase == PartitionPhase::faulted) {

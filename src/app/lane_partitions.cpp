@@ -13,6 +13,9 @@ constexpr auto revoke_wait = 5s;
 constexpr auto commit_wait = 3s;
 constexpr auto commit_every = 1s;
 constexpr auto fetch_again_after = 2s;
+// --until-end: for so long a table that can't be written is tried again. Chosen, not measured:
+// some five tries.
+constexpr auto route_patience = 10s;
 
 }  // namespace
 
@@ -37,6 +40,7 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .prefix = {},
                                                        .committed = {},
                                                        .at_end = false,
+                                                       .end = {},
                                                        .fault = {},
                                                        .fetch_at = Deadline::never(),
                                                        .seen_ends = {}});
@@ -105,6 +109,16 @@ void Lane::Worker::handle(const Durable& durable) {
     }
 }
 
+void Lane::Worker::handle(const Skipped& skipped) {
+    std::uint64_t& before = skipped_[skipped.table];
+    if (before == 0) {
+        log_->warn("table {}: its own triggers skip rows, {} at first; they count as done",
+                   skipped.table, skipped.rows);
+    }
+    before += skipped.rows;
+    rows_ -= skipped.rows;
+}
+
 void Lane::Worker::handle(const Fenced& fenced) {
     LanePartition* partition = find(fenced.partition);
     if (partition == nullptr || partition->phase == PartitionPhase::stopped) {
@@ -143,7 +157,9 @@ void Lane::Worker::handle(const Waiting& waiting) {
     if (waiting.error) {
         log_->error("tables of route {} can't be written, tried again: {}", route + 1,
                     waiting.error->message());
-        waiting_routes_.insert_or_assign(route, *waiting.error);
+        const auto [entry, fresh] = waiting_routes_.try_emplace(
+            route, WaitingRoute{{}, Deadline::in(route_patience)});
+        entry->second.error = *waiting.error;
     } else {
         log_->info("tables of route {} can be written again", route + 1);
         waiting_routes_.erase(route);
@@ -162,6 +178,25 @@ void Lane::Worker::handle(const Waiting& waiting) {
         }
         if (!done) {
             stop_partition(id, done.error());
+        }
+    }
+}
+
+// A run that is to end does not wait for somebody to mend a table.
+void Lane::Worker::give_up_routes() {
+    for (const auto& [route, waiting] : waiting_routes_) {
+        if (!waiting.give_up.passed()) {
+            continue;
+        }
+        std::vector<TopicPartition> given_up;
+        for (const auto& [id, partition] : partitions_) {
+            if (partition.route == route && partition.phase == PartitionPhase::held) {
+                given_up.push_back(id);
+            }
+        }
+        destination_.abandon(given_up);
+        for (const auto& id : given_up) {
+            stop_partition(id, waiting.error);
         }
     }
 }

@@ -52,6 +52,20 @@ void Lane::Worker::watch_topics() {
             stop_remade_topic({topic.name, PartitionId{p}});
         }
     }
+    ask_ends();
+}
+
+// The client learns of a partition's end by fetching; one that waits is not fetched.
+void Lane::Worker::ask_ends() {
+    std::vector<TopicPartition> ours;
+    for (const auto& [id, partition] : partitions_) {
+        ours.push_back(id);
+    }
+    const auto ends = consumer_->admin().offsets(ours, kafka::Latest{},
+                                                 Deadline::in(topic_check_wait));
+    for (std::size_t i = 0; ends && i < ours.size(); ++i) {
+        find(ours[i])->end = (*ends)[i];
+    }
 }
 
 // Asks for the progress of partitions that are ours but not yet known; tries again later where

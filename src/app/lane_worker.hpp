@@ -42,6 +42,7 @@ private:
     Result<void> settle(std::span<const TopicPartition> partitions);
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
     void watch_topics();
+    void ask_ends();
     void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
                                                       const kafka::Committed& committed);
@@ -49,10 +50,12 @@ private:
     void handle_events();
     void handle(const Ready& ready);
     void handle(const Durable& durable);
+    void handle(const Skipped& skipped);
     void handle(const Fenced& fenced);
     void handle(const Rejected& rejected);
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
+    void give_up_routes();
     void stop_partition(const TopicPartition& id, const Error& error);
     void fetch_later(const kafka::PartitionFault& fault);
     void fetch_again();
@@ -75,6 +78,7 @@ private:
     [[nodiscard]] std::optional<Error> trouble() const;
     void finish();
     void publish();
+    [[nodiscard]] std::uint64_t lag_of(const LanePartition& partition) const;
     void set_waiting(std::optional<Error> error);
     bool pause(std::chrono::milliseconds wait) const;
 
@@ -100,14 +104,19 @@ private:
     Deadline next_end_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_committed_check_ = Deadline::in(std::chrono::milliseconds{0});
     std::unordered_map<TopicPartition, Offset> ended_elsewhere_;
-    std::map<std::uint32_t, Error> waiting_routes_;
+    struct WaitingRoute {
+        Error error;
+        Deadline give_up;  // With --until-end.
+    };
+    std::map<std::uint32_t, WaitingRoute> waiting_routes_;
     std::optional<Error> waiting_database_;
     std::optional<Error> kafka_trouble_;
     std::optional<Error> fatal_;
     std::uint64_t records_ = 0;
     std::uint64_t rows_ = 0;
-    std::vector<StoppedPartition> stopped_;  // Of those that are ours.
-    bool ending_ = false;                    // All is drained and committed.
+    std::map<std::string, std::uint64_t> skipped_;  // Rows, by table.
+    std::vector<StoppedPartition> stopped_;         // Of those that are ours.
+    bool ending_ = false;                           // All is drained and committed.
 };
 
 }  // namespace sluice

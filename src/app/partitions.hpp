@@ -38,6 +38,7 @@ struct LanePartition {
     std::optional<commit::DurablePrefix> prefix;  // From Ready on.
     std::optional<commit::Pair> committed;        // The last commit that was sent.
     bool at_end = false;                          // Has met its end since it was started.
+    std::optional<Offset> end;                    // As a broker told last; for the lag.
     std::optional<Error> fault;                   // Why it is, or last was, faulted.
     Deadline fetch_at = Deadline::never();        // Faulted: when it is tried again.
 

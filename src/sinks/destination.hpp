@@ -51,6 +51,12 @@ struct Durable {
     OffsetRange range;
     std::size_t rows = 0;
 };
+// Of the rows that were told as durable, a table's own triggers skipped so many: what the table
+// does not want counts as done.
+struct Skipped {
+    std::string table;
+    std::uint64_t rows = 0;
+};
 // Somebody else has moved this partition on: what was queued is dropped. Acquire it again.
 struct Fenced {
     TopicPartition partition;
@@ -75,7 +81,7 @@ struct Waiting {
     std::optional<Error> error;
     std::optional<std::uint32_t> route;
 };
-using DestinationEvent = std::variant<Ready, Durable, Fenced, Rejected, Refused, Waiting>;
+using DestinationEvent = std::variant<Ready, Durable, Skipped, Fenced, Rejected, Refused, Waiting>;
 
 class Destination {
 public:

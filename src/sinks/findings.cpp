@@ -6,6 +6,7 @@ namespace sluice {
 
 Error all_problems(std::span<const TargetProblem> problems) {
     Error error = problems.front().error;
+    error.where.clear();  // The column, which the detail names too, with its table.
     for (const auto& problem : problems.subspan(1)) {
         error.hint += " | " + problem.error.detail + "; " + problem.error.hint;
     }

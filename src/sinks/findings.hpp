@@ -50,8 +50,8 @@ public:
             add_unknown(table.name, name, names);
         } else if (!column->type) {
             add(name,
-                "column '" + name + "' has the type " + column->type_name +
-                    ", which is not supported",
+                "column '" + name + "' of table " + table.name + " has the type " +
+                    column->type_name + ", which is not supported",
                 "supported are " + std::string(supported));
         }
     }

@@ -3,6 +3,7 @@
 import json
 import uuid
 
+import pytest
 import verify
 
 
@@ -186,3 +187,18 @@ def test_large_events_pass(sluice, make_topic, kafka, database, keyspace):
     assert large.flush(60) == 0
     sluice.drain(topic, database).expect(0)
     verify.assert_equal(topic, database)
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_rows_that_a_trigger_of_the_table_skips_are_told_and_not_counted(sluice, make_topic, database, mode):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v int)",
+                     "CREATE FUNCTION odd_ones() RETURNS trigger LANGUAGE plpgsql AS "
+                     "$$BEGIN RETURN CASE WHEN NEW.id % 2 = 1 THEN NEW END; END$$",
+                     "CREATE TRIGGER odd_ones BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION odd_ones()")
+    topic.send(*(json.dumps({"id": n, "v": n}) for n in range(1000)))
+    key = ", key: id" if mode == "upsert" else ""
+    done = sluice.drain_file(sluice.config(topic, f"    postgres: {{table: t, mode: {mode}{key}}}", database)).expect(0)
+    done.has("table t: its own triggers skip rows").has("500 rows were skipped by the tables' own triggers")
+    done.has("500 rows from 1,000 records")
+    assert database.value("SELECT count(*) FROM t") == 500

@@ -245,6 +245,23 @@ def test_a_constraint_that_refuses_every_record_is_the_tables_fault(sluice, make
                 lambda: database.value("SELECT count(*) FROM t") == 1000)
 
 
+@pytest.mark.slow
+def test_a_run_to_the_end_gives_a_table_up_that_nobody_mends(sluice, make_topic, database):
+    topic = make_topic(2)
+    database.execute("CREATE TABLE t (id int) PARTITION BY RANGE (id)",
+                     "CREATE TABLE t0 PARTITION OF t FOR VALUES FROM (0) TO (10)")
+    file = sluice.config(topic, "    postgres: {table: t}", database)
+    for partition in range(2):
+        topic.send(*(f'{{"id": {n + 5}}}' for n in range(8)), partition=partition)
+    done = sluice.drain_file(file).expect(1)
+    done.has("route 1 can't be written", f"{topic.name}[", "@5, table t: no partition of the table takes the row",
+             "23514", "add the partition")
+    assert len(done.lines("did not reach its end", "no partition of the table")) == 2
+    database.execute("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (10) TO (20)")
+    sluice.drain_file(file).expect(0)
+    assert sorted(database.rows("SELECT id FROM t")) == sorted([(n + 5,) for n in range(8)] * 2)
+
+
 def test_a_not_null_column_that_nothing_fills_is_the_tables_fault(sluice, make_topic, database):
     topic = make_topic(1)
     database.execute("CREATE TABLE t (n int)")
@@ -353,6 +370,19 @@ def test_row_level_security_is_refused_by_name(sluice, topic, database, names):
         done.has("row-level security of table t applies to the role", "BYPASSRLS")
 
 
+@pytest.mark.parametrize("mode, event, refused", [("append", "INSERT", True), ("append", "UPDATE", False),
+                                                  ("upsert", "UPDATE", True)])
+def test_a_rule_that_copy_passes_by_is_refused(sluice, topic, database, mode, event, refused):
+    database.execute("CREATE TABLE t (n int PRIMARY KEY)", f"CREATE RULE away AS ON {event} TO t DO INSTEAD NOTHING")
+    key = ", key: n" if mode == "upsert" else ""
+    file = sluice.config(topic, f"    postgres: {{table: t, mode: {mode}{key}}}", database)
+    for command in (["check"], ["run", "--until-end"]):
+        done = sluice.run(*command, "-c", file).expect(3 if refused else 0)
+        assert bool(done.lines("table t has the rule 'away'", "drop or disable it")) == refused
+    database.execute("ALTER TABLE t DISABLE RULE away")
+    sluice.drain_file(file).expect(0)
+
+
 def test_a_schema_without_usage_is_named_with_its_target(sluice, topic, database, names):
     database.execute("CREATE SCHEMA closed", "CREATE TABLE closed.t (n int)")
     database.url = database.create_role(names.new(), "GRANT ALL ON closed.t TO {role}",
@@ -378,3 +408,11 @@ def test_a_first_host_that_does_not_answer_leaves_time_for_the_second(sluice, to
         user = database.url.split("@")[0]
         database.url = f"{user}@127.0.0.1:{silent.getsockname()[1]},{host}/{rest}?connect_timeout=2"
         sluice.drain(topic, database).expect(0)
+
+
+@pytest.mark.slow
+def test_a_port_that_speaks_another_protocol_is_told(sluice, topic, database):
+    flags = sluice.flags(topic, database)
+    process = sluice.start("run", *[sluice.addresses.cassandra if flag == sluice.addresses.kafka else flag for flag in flags])
+    process.wait_for("can't start.*check the address, and that security.protocol is what its port speaks")
+    assert not process.count("receive.message.max.bytes")

@@ -125,7 +125,11 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
         "has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'), "
         "has_table_privilege(c.oid, 'DELETE'), has_table_privilege(c.oid, 'SELECT'), "
         "has_database_privilege(current_database(), 'TEMP'), "
-        "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid) "
+        "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), "
+        "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
+        "AND r.ev_type = '3' AND r.ev_enabled <> 'D'), "
+        "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
+        "AND r.ev_type <> '1' AND r.ev_enabled <> 'D') "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relname = $2 AND CASE $1 WHEN '' THEN pg_table_is_visible(c.oid) "
         "ELSE n.nspname = $1 END",
@@ -147,7 +151,9 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
                 .may_select = found->boolean(0, 7),
                 .may_create_temporary = found->boolean(0, 8),
                 .may_use_schema = found->boolean(0, 9),
-                .row_security = found->boolean(0, 10)};
+                .row_security = found->boolean(0, 10),
+                .insert_rule = found->text(0, 11),
+                .write_rule = found->text(0, 12)};
     const std::string oid = found->text(0, 0);
     auto columns = read_columns(connection, oid, table, deadline);
     if (!columns) {

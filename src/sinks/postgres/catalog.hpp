@@ -62,6 +62,8 @@ struct Table {
     bool may_create_temporary = false;  // In this database.
     bool may_use_schema = false;
     bool row_security = false;  // Policies apply to our role.
+    std::string insert_rule;    // A rule on INSERT that is enabled; mostly none.
+    std::string write_rule;     // The same on INSERT, UPDATE or DELETE.
 
     [[nodiscard]] std::string quoted() const;  // "public"."orders"
     [[nodiscard]] const Column* find(std::string_view column) const;

@@ -13,7 +13,10 @@
 namespace sluice::postgres {
 namespace {
 
-using Written = tl::expected<void, WriteFailure>;
+// How many rows of those sent the table's own triggers skipped.
+using SkippedRows = tl::expected<std::uint64_t, WriteFailure>;
+// How many rows the server says that it wrote or deleted.
+using TouchedRows = tl::expected<std::uint64_t, WriteFailure>;
 
 // COPY BINARY, file header: signature, flags, no header extension (PostgreSQL manual, COPY).
 constexpr std::string_view copy_header("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
@@ -61,14 +64,14 @@ struct Assembled {
     std::vector<FailedRow> rows;
 };
 
-Written copy(Connection& connection, const std::string& target,
-             std::span<const std::string_view> pieces,
-             const std::function<std::optional<FailedRow>(std::uint64_t line)>& row_at,
-             Deadline deadline) {
+TouchedRows copy(Connection& connection, const std::string& target,
+                 std::span<const std::string_view> pieces,
+                 const std::function<std::optional<FailedRow>(std::uint64_t line)>& row_at,
+                 Deadline deadline) {
     auto copied = connection.copy_in("COPY " + target + " FROM STDIN (FORMAT binary)", pieces,
                                      deadline);
     if (copied) {
-        return {};
+        return *copied;
     }
     WriteFailure failure{.failure = std::move(copied).error(), .row = {}};
     if (failure.failure.copy_line && *failure.failure.copy_line > 0) {
@@ -77,21 +80,26 @@ Written copy(Connection& connection, const std::string& target,
     return tl::unexpected(std::move(failure));
 }
 
-Written copy_assembled(Connection& connection, const std::string& target, const Assembled& rows,
-                       Deadline deadline) {
+SkippedRows copy_assembled(Connection& connection, const std::string& target, const Assembled& rows,
+                           Deadline deadline) {
     const std::array<std::string_view, 3> pieces{copy_header, rows.bytes, copy_trailer};
     const auto row_at = [&](std::uint64_t line) -> std::optional<FailedRow> {
         return line <= rows.rows.size() ? std::optional(rows.rows[line - 1]) : std::nullopt;
     };
-    return copy(connection, target, pieces, row_at, deadline);
+    const auto copied = copy(connection, target, pieces, row_at, deadline);
+    return copied.map([&](std::uint64_t count) { return rows.rows.size() - count; });
 }
 
-Written run(Connection& connection, const std::string& sql, Deadline deadline) {
+TouchedRows run(Connection& connection, const std::string& sql, Deadline deadline) {
     auto done = connection.script(sql, deadline, "postgres.write");
     if (!done) {
         return tl::unexpected(WriteFailure{.failure = std::move(done).error(), .row = {}});
     }
-    return {};
+    std::uint64_t count = 0;
+    for (const auto& result : *done) {
+        count += result.affected();
+    }
+    return count;
 }
 
 // Appends.
@@ -107,7 +115,7 @@ public:
           plan_(plan),
           deadline_(deadline) {}
 
-    Written write() {
+    SkippedRows write() {
         std::size_t rows = 0;
         bool absent = false;
         for (const auto& slice : slices_) {
@@ -116,9 +124,9 @@ public:
             absent = absent || table_of(slice).absent_rows > 0;
         }
         if (rows == 0) {
-            return {};
+            return 0;
         }
-        return absent ? write_by_presence() : write_as_stored();
+        return absent ? write_by_presence() : write_as_stored(rows);
     }
 
 private:
@@ -126,7 +134,7 @@ private:
         return batch_.pieces()[slice.piece].tables[table_];
     }
 
-    Written write_as_stored() {
+    SkippedRows write_as_stored(std::size_t rows) {
         std::vector<std::string_view> pieces{copy_header};
         for (const auto& slice : slices_) {
             const auto [first, last] = batch_.rows(slice, table_);
@@ -136,7 +144,9 @@ private:
         }
         pieces.push_back(copy_trailer);
         const auto row_at = [this](std::uint64_t line) { return stored_row(line); };
-        return copy(connection_, target(all_columns(plan_)), pieces, row_at, deadline_);
+        const auto copied = copy(connection_, target(all_columns(plan_)), pieces, row_at,
+                                 deadline_);
+        return copied.map([&](std::uint64_t count) { return rows - count; });
     }
 
     [[nodiscard]] std::optional<FailedRow> stored_row(std::uint64_t line) const {
@@ -153,7 +163,7 @@ private:
     }
 
     // Rows that lack columns take the defaults of those: one COPY for each set of columns.
-    Written write_by_presence() {
+    SkippedRows write_by_presence() {
         std::map<Presence, Assembled> groups;
         std::vector<EncodedCell> cells;
         for (const auto& slice : slices_) {
@@ -165,15 +175,18 @@ private:
                 group.rows.push_back({slice.piece, table_of(slice).rows[i].offset});
             }
         }
+        std::uint64_t skipped = 0;
         for (const auto& [present, rows] : groups) {
-            if (auto written = write_group(present, rows); !written) {
+            auto written = write_group(present, rows);
+            if (!written) {
                 return written;
             }
+            skipped += *written;
         }
-        return {};
+        return skipped;
     }
 
-    Written write_group(const Presence& present, const Assembled& rows) {
+    SkippedRows write_group(const Presence& present, const Assembled& rows) {
         if (std::ranges::find(present, true) != present.end()) {
             return copy_assembled(connection_, target(present), rows, deadline_);
         }
@@ -182,7 +195,9 @@ private:
         for (std::size_t i = 0; i < rows.rows.size(); ++i) {
             sql.append("INSERT INTO ").append(plan_.quoted).append(" DEFAULT VALUES;");
         }
-        return run(connection_, sql, deadline_);
+        return run(connection_, sql, deadline_).map([&](std::uint64_t count) {
+            return rows.rows.size() - count;
+        });
     }
 
     [[nodiscard]] std::string target(const Presence& present) const {
@@ -208,9 +223,9 @@ public:
         needs_emptying_ = !used.insert(stage_).second;
     }
 
-    Written write(const std::vector<FoldedRow>& rows) {
+    SkippedRows write(const std::vector<FoldedRow>& rows) {
         if (rows.empty()) {
-            return {};
+            return 0;
         }
         // Inside the transaction and IF NOT EXISTS: behind a transaction pooler each transaction
         // may meet another backend.
@@ -230,12 +245,15 @@ public:
         if (auto removed = remove(rows, groups_left > 0); !removed) {
             return removed;
         }
+        std::uint64_t skipped = 0;
         for (const auto& [present, group] : groups) {
-            if (auto merged = merge(present, group, --groups_left > 0); !merged) {
+            auto merged = merge(present, group, --groups_left > 0);
+            if (!merged) {
                 return merged;
             }
+            skipped += *merged;
         }
-        return {};
+        return skipped;
     }
 
 private:
@@ -264,7 +282,7 @@ private:
         return present;
     }
 
-    Written stage(const Presence& present, const Assembled& rows) {
+    SkippedRows stage(const Presence& present, const Assembled& rows) {
         return copy_assembled(connection_, stage_ + " (" + column_list(plan_, present) + ")", rows,
                               deadline_);
     }
@@ -274,7 +292,7 @@ private:
         return more ? "; TRUNCATE " + stage_ : "";
     }
 
-    Written remove(const std::vector<FoldedRow>& rows, bool more) {
+    TouchedRows remove(const std::vector<FoldedRow>& rows, bool more) {
         Assembled keys;
         for (const auto& row : rows) {
             if (row.op == FoldedOp::merge) {
@@ -287,7 +305,7 @@ private:
             keys.rows.push_back({row.piece, row.offset});
         }
         if (keys.rows.empty()) {
-            return {};
+            return 0;
         }
         if (auto staged = stage(key_only(), keys); !staged) {
             return staged;
@@ -303,7 +321,7 @@ private:
                    deadline_);
     }
 
-    Written merge(const Presence& present, const Assembled& rows, bool more) {
+    SkippedRows merge(const Presence& present, const Assembled& rows, bool more) {
         if (auto staged = stage(present, rows); !staged) {
             return staged;
         }
@@ -316,12 +334,15 @@ private:
                     .append(column + " = EXCLUDED." + column);
             }
         }
-        return run(connection_,
-                   "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns +
-                       " FROM " + stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) +
-                       ") DO " + (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) +
-                       empty_if(more),
-                   deadline_);
+        const auto merged = run(
+            connection_,
+            "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns + " FROM " +
+                stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) + ") DO " +
+                (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) + empty_if(more),
+            deadline_);
+        // DO NOTHING does not count the rows that are there already.
+        return merged.map(
+            [&](std::uint64_t count) { return updates.empty() ? 0 : rows.rows.size() - count; });
     }
 
     Connection& connection_;
@@ -331,9 +352,9 @@ private:
     bool needs_emptying_ = false;
 };
 
-Written upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
-               std::size_t table, const TablePlan& plan, std::set<std::string>& used,
-               Deadline deadline) {
+SkippedRows upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
+                   std::size_t table, const TablePlan& plan, std::set<std::string>& used,
+                   Deadline deadline) {
     Folder folder(plan);
     for (const auto& slice : slices) {
         const TableRows& rows = batch.pieces()[slice.piece].tables[table];
@@ -360,10 +381,13 @@ void blame_table(const TablePlan& plan, Failure& failure) {
     }
 }
 
-tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
-                                            const std::vector<Slice>& slices,
-                                            std::span<const TablePlan> plans, Deadline deadline) {
+tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& connection,
+                                                                  const Batch& batch,
+                                                                  const std::vector<Slice>& slices,
+                                                                  std::span<const TablePlan> plans,
+                                                                  Deadline deadline) {
     std::set<std::string> used;
+    std::vector<std::uint64_t> skipped;
     for (std::size_t table = 0; table < plans.size(); ++table) {
         const TablePlan& plan = plans[table];
         auto written = plan.mode == Mode::append
@@ -375,10 +399,11 @@ tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch&
             failure.error.where = failure.column.empty()
                                       ? "table " + plan.name
                                       : "column " + plan.name + "." + failure.column;
-            return written;
+            return tl::unexpected(std::move(written).error());
         }
+        skipped.push_back(*written);
     }
-    return {};
+    return skipped;
 }
 
 }  // namespace sluice::postgres

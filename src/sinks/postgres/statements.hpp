@@ -28,9 +28,12 @@ struct WriteFailure {
 // column's type.
 void blame_table(const TablePlan& plan, Failure& failure);
 
-// Writes the rows of `slices` for the tables of `plans`, inside the open transaction.
-tl::expected<void, WriteFailure> write_rows(Connection& connection, const Batch& batch,
-                                            const std::vector<Slice>& slices,
-                                            std::span<const TablePlan> plans, Deadline deadline);
+// Writes the rows of `slices` for the tables of `plans`, inside the open transaction. Gives, by
+// table, how many of them its own triggers skipped (by returning null).
+tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& connection,
+                                                                  const Batch& batch,
+                                                                  const std::vector<Slice>& slices,
+                                                                  std::span<const TablePlan> plans,
+                                                                  Deadline deadline);
 
 }  // namespace sluice::postgres

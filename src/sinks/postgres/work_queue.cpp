@@ -68,7 +68,12 @@ void WorkQueue::close(const TopicPartition& partition, std::uint64_t epoch) {
 
 bool WorkQueue::busy() const {
     const std::lock_guard lock(mutex_);
-    return !ended_ && (!suspended_.empty() || moving([](const TopicPartition&) { return true; }));
+    // What only partitions that were given up wait for is tried on, but nobody waits for it.
+    const auto open = [this](const Piece& piece) { return !closed(piece.partition, piece.epoch); };
+    const bool waiting = std::ranges::any_of(suspended_, [&](const auto& entry) {
+        return std::ranges::any_of(entry.second.batch.pieces(), open);
+    });
+    return !ended_ && (waiting || moving([](const TopicPartition&) { return true; }));
 }
 
 void WorkQueue::drain(Deadline deadline) {

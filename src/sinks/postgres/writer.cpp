@@ -93,6 +93,7 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
         }
         const Ended ended = drive(batch, *protocol, next);
         if (ended == Ended::suspended) {
+            skipped_.clear();  // Other batches come before this one goes on.
             outbox_.vacate(bytes - batch.bytes());
             queue_.suspend({std::move(batch), *protocol, Deadline::in(suspended_wait)});
             return;
@@ -177,11 +178,16 @@ StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& sl
     auto written = write_rows(*connection_, batch, slices, plan_.tables[batch.route()],
                               queue_.within(statement_wait));
     if (written) {
+        skipped_ = std::move(*written);
         return {};
     }
     StepResult result = failed(std::move(written.error().failure));
     if (const auto& row = written.error().row; row && !result.lost) {
         result.record = batch.record_number(row->piece, row->offset);
+        if (result.error.action == Action::configure) {
+            const std::string at = batch.pieces()[row->piece].partition.at(row->offset);
+            result.error.where = at + ", " + result.error.where;
+        }
     }
     return result;
 }
@@ -274,6 +280,12 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
             }
         }
         outbox_.post(Durable{range, rows});
+    }
+    const auto& tables = plan_.tables[batch.route()];
+    for (std::size_t t = 0; t < skipped_.size(); ++t) {
+        if (skipped_[t] > 0) {
+            outbox_.post(Skipped{tables[t].name, skipped_[t]});
+        }
     }
 }
 

@@ -76,6 +76,8 @@ private:
     std::optional<Connection> connection_;
     Backoff backoff_;
     unsigned connect_attempts_ = 0;
+    // What triggers skipped in the window that was written last, by table.
+    std::vector<std::uint64_t> skipped_;
 
     std::thread thread_;
 };
