@@ -108,7 +108,7 @@ def test_every_problem_is_said_at_once(check, sluice, topic, database, keyspace,
     done.has("postgres", "'missing' does not exist")
     done.has(place("plaice"), "no column 'plaice'", "did you mean 'place'?")
     done.has(place("place: value.place"), "type point", "not supported")
-    done.has("'must' is NOT NULL", "nothing fills it")
+    done.has("column 'must' of table", "is NOT NULL", "nothing fills it")
     done.has("cassandra", "missing' does not exist")
     done.has(place("tags"), "list<text>", "not supported")
     done.has(place("idd"), "no column 'idd'", "did you mean 'id'?")
@@ -186,14 +186,14 @@ def test_missing_column_names_the_nearest(check, sluice, topic, database):
 def test_column_of_an_unsupported_type(check, sluice, topic, database, type_):
     database.execute(f"CREATE TABLE t (id int, odd {type_})")
     file = sluice.config(topic, "    postgres: {table: t}", database)
-    check("-c", file).expect(3).has("'odd' has the type", "not supported")
+    check("-c", file).expect(3).has("'odd' of table", "has the type", "not supported")
 
 
 def test_not_null_column_without_a_source(check, sluice, topic, database):
     database.execute("CREATE TABLE t (id int, must text NOT NULL, fine text NOT NULL DEFAULT 'x')")
     file = sluice.config(topic, "    postgres: {table: t, columns: {id: value.id}}", database)
     done = check("-c", file).expect(3)
-    done.has("'must' is NOT NULL").lacks("'fine'")
+    done.has("column 'must' of table", "is NOT NULL").lacks("'fine'")
 
 
 def test_counters_are_refused(check, sluice, topic, keyspace, table):

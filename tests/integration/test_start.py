@@ -360,14 +360,18 @@ def test_tables_of_a_newer_version_are_refused(sluice, topic, database):
     sluice.drain(topic, database).expect(3).has("of version 2, this program knows 1")
 
 
-def test_row_level_security_is_refused_by_name(sluice, topic, database, names):
-    database.execute("CREATE TABLE t (n int)", "ALTER TABLE t ENABLE ROW LEVEL SECURITY")
-    database.url = database.create_role(names.new(), "GRANT ALL ON t TO {role}",
+@pytest.mark.parametrize("table, definition, words", [
+    ("t", ("ALTER TABLE t ENABLE ROW LEVEL SECURITY",),
+     ("row-level security of table t applies to the role", "BYPASSRLS")),
+    ("closed.t", (), ("lacks USAGE on the schema of table", 'GRANT USAGE ON SCHEMA "closed"')),
+])
+def test_what_keeps_a_role_from_a_table_is_named(sluice, topic, database, names, table, definition, words):
+    database.execute("CREATE SCHEMA closed", f"CREATE TABLE {table} (n int)", *definition)
+    database.url = database.create_role(names.new(), f"GRANT ALL ON {table} TO {{role}}",
                                         f"GRANT CREATE ON DATABASE {database.name} TO {{role}}")
-    file = sluice.config(topic, "    postgres: {table: t}", database)
+    file = sluice.config(topic, f"    postgres: {{table: {table}}}", database)
     for command in ("check", "run"):
-        done = sluice.run(command, "-c", file, PGPASSWORD="secret").expect(3)
-        done.has("row-level security of table t applies to the role", "BYPASSRLS")
+        sluice.run(command, "-c", file, PGPASSWORD="secret").expect(3).has(*words)
 
 
 @pytest.mark.parametrize("mode, event, refused", [("append", "INSERT", True), ("append", "UPDATE", False),
@@ -381,16 +385,6 @@ def test_a_rule_that_copy_passes_by_is_refused(sluice, topic, database, mode, ev
         assert bool(done.lines("table t has the rule 'away'", "drop or disable it")) == refused
     database.execute("ALTER TABLE t DISABLE RULE away")
     sluice.drain_file(file).expect(0)
-
-
-def test_a_schema_without_usage_is_named_with_its_target(sluice, topic, database, names):
-    database.execute("CREATE SCHEMA closed", "CREATE TABLE closed.t (n int)")
-    database.url = database.create_role(names.new(), "GRANT ALL ON closed.t TO {role}",
-                                        f"GRANT CREATE ON DATABASE {database.name} TO {{role}}")
-    file = sluice.config(topic, "    postgres: {table: closed.t}", database)
-    for command in ("check", "run"):
-        done = sluice.run(command, "-c", file, PGPASSWORD="secret").expect(3)
-        done.has("lacks USAGE on the schema of table", 'GRANT USAGE ON SCHEMA "closed"')
 
 
 def test_events_are_made_in_a_schema_with_a_dot(sluice, topic, database):

@@ -291,7 +291,7 @@ def test_a_key_whose_equal_values_differ_in_bytes_is_refused(sluice, topic, data
                      f"CREATE TABLE {table} (id jsonb PRIMARY KEY, loose text COLLATE loose UNIQUE)")
     for column, what in (("id", "is jsonb"), ("loose", "has a nondeterministic collation")):
         file = sluice.config(topic, f"    postgres: {{table: {table}, mode: upsert, key: {column}}}", database)
-        sluice.drain_file(file).expect(3).has(f"column '{column}' of the upsert key {what}")
+        sluice.drain_file(file).expect(3).has(f"column '{column}' of the upsert key of {table} {what}")
         sluice.run("check", "-c", file).expect(3).has(what)
 
 

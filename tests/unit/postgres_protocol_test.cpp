@@ -244,15 +244,20 @@ TEST(WriteProtocol, OneCodeForAllRecordsIsTheTablesFault) {
     run.expect(Step::open, 0, 100);
 }
 
+// To where others are tried, before record 0 is blamed.
+void refuse_the_first(Driven& run) {
+    auto refused = failure(Action::reject, "23514");
+    refused.record = 0;
+    run.pass({Step::open});
+    run.give(refused);
+    run.pass({Step::roll_back});
+    run.expect(Step::probe);
+}
+
 TEST(WriteProtocol, ARecordIsToBlameWhereAnotherPassesOrFailsOtherwise) {
     for (const auto& other : {ok(), failure(Action::reject, "22001")}) {
-        auto refused = failure(Action::reject, "23514");
-        refused.record = 0;
         Driven run(100);
-        run.pass({Step::open});
-        run.give(refused);
-        run.pass({Step::roll_back});
-        run.expect(Step::probe);
+        refuse_the_first(run);
         run.give(other);
         run.pass({Step::roll_back});
         run.expect_end(Verdict::rejected);
@@ -262,12 +267,8 @@ TEST(WriteProtocol, ARecordIsToBlameWhereAnotherPassesOrFailsOtherwise) {
 
 TEST(WriteProtocol, AProbeThatMeetsTroubleBlamesNobody) {
     for (const auto& trouble : {connection_lost(), failure(Action::retry, "40001")}) {
-        auto refused = failure(Action::reject, "23514");
-        refused.record = 0;
         Driven run(100);
-        run.pass({Step::open});
-        run.give(refused);
-        run.pass({Step::roll_back});
+        refuse_the_first(run);
         run.give(trouble);
         run.pass(trouble.lost ? std::vector{Step::pause, Step::reconnect}
                               : std::vector{Step::roll_back, Step::pause});
