@@ -51,8 +51,8 @@ struct Durable {
     OffsetRange range;
     std::size_t rows = 0;
 };
-// Of the rows that were told as durable, a table's own triggers skipped so many: what the table
-// does not want counts as done.
+// For so many of the rows that were told as durable a table's own triggers returned null: they
+// dropped them, or put them elsewhere. That is the table's own wish, and counts as done.
 struct Skipped {
     std::string table;
     std::uint64_t rows = 0;
@@ -125,7 +125,7 @@ public:
     virtual std::vector<OffsetRange> seal() = 0;
     // Without room nothing may be added; waits for it until `deadline`.
     virtual bool wait_for_room(Deadline deadline) = 0;
-    // True while something that was sealed is not durable.
+    // True while something that was sealed is neither durable nor given up (rejected, abandoned).
     [[nodiscard]] virtual bool busy() const = 0;
 
     virtual std::vector<DestinationEvent> take_events() = 0;

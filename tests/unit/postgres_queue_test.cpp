@@ -67,6 +67,42 @@ TEST_F(Queue, AnAcquisitionThatWaitsKeepsNothingElseWaiting) {
     EXPECT_TRUE(queue_.take_batch(1));
 }
 
+Piece filled(std::uint32_t route) {
+    Piece made = piece(1);
+    made.route = route;
+    made.tables.resize(1);
+    made.tables[0].bytes = "bytes";
+    return made;
+}
+
+// The room is of one byte: anything that counts fills it.
+TEST_F(Queue, WhatWaitsForItsTableTakesNoRoomAndIsWaitedForUntilGivenUp) {
+    const auto room = [this] { return outbox_.wait_for_room(Deadline::in(0ms)); };
+    queue_.push(filled(0));
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    EXPECT_FALSE(room());
+    queue_.suspend({*std::move(batch), WriteProtocol(1), Deadline::in(0ms)});
+    EXPECT_TRUE(room());
+    EXPECT_TRUE(queue_.busy());
+    queue_.push(filled(0));
+    EXPECT_TRUE(room()) << "nor what is queued behind it";
+    queue_.push(filled(1));
+    EXPECT_FALSE(room()) << "another route counts";
+    ASSERT_TRUE(queue_.take_batch(1));
+    queue_.done(filled(1).bytes());
+    EXPECT_TRUE(room());
+
+    auto resumed = queue_.take_resumed();
+    ASSERT_TRUE(resumed);
+    EXPECT_FALSE(room());
+    queue_.suspend(std::move(*resumed));
+    queue_.close_epoch(here, 1);
+    EXPECT_TRUE(room());
+    EXPECT_FALSE(queue_.busy()) << "nobody waits for what was given up";
+}
+
 class Waiters : public testing::Test {
 protected:
     static Error error(std::string detail) {

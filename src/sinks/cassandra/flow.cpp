@@ -297,6 +297,16 @@ std::optional<TimePoint> Flow::due() const {
     return first;
 }
 
+std::size_t Flow::bytes() const {
+    std::size_t parked = 0;
+    for (const auto& route : routes_) {
+        for (const auto& load : route.parked) {
+            parked += load->counted;
+        }
+    }
+    return bytes_ - parked;
+}
+
 bool Flow::busy() const {
     return std::ranges::any_of(all_, [](const LoadPtr& load) { return !is_dead(load); });
 }

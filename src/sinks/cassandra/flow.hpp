@@ -72,7 +72,8 @@ public:
 
     // When next() or stale() have something without an outcome before. In the past: now.
     [[nodiscard]] std::optional<TimePoint> due() const;
-    [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    // Queued or being sent; without what waits for its own table, whose route is fetched no more.
+    [[nodiscard]] std::size_t bytes() const;
     [[nodiscard]] bool busy() const;
     [[nodiscard]] bool busy_with(std::span<const TopicPartition> partitions) const;
     std::vector<DestinationEvent> take_events() { return std::exchange(events_, {}); }

@@ -127,9 +127,9 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
         "has_database_privilege(current_database(), 'TEMP'), "
         "has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), "
         "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
-        "AND r.ev_type = '3' AND r.ev_enabled <> 'D'), "
+        "AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')), "
         "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
-        "AND r.ev_type <> '1' AND r.ev_enabled <> 'D') "
+        "AND r.ev_type <> '1' AND r.ev_enabled IN ('O', 'A')) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relname = $2 AND CASE $1 WHEN '' THEN pg_table_is_visible(c.oid) "
         "ELSE n.nspname = $1 END",

@@ -181,7 +181,11 @@ public:
             writer->queue().drain(deadline);
         }
         for (auto& writer : writers_) {
-            writer->join(deadline);
+            writer->queue().wait_ended(deadline);
+        }
+        interrupt_.raise();
+        for (auto& writer : writers_) {
+            writer->join();
         }
         writers_.clear();
         control_.reset();

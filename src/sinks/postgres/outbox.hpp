@@ -2,7 +2,9 @@
 // Safe to use from any thread.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -19,6 +21,12 @@ public:
     void post(DestinationEvent event) {
         const std::lock_guard lock(mutex_);
         events_.push_back(std::move(event));
+        changed_.notify_all();
+    }
+    // Together: nobody sees some of them without the others.
+    void post(std::vector<DestinationEvent> events) {
+        const std::lock_guard lock(mutex_);
+        std::ranges::move(events, std::back_inserter(events_));
         changed_.notify_all();
     }
     std::vector<DestinationEvent> take() {

@@ -98,10 +98,13 @@ void check_privileges(const Target& target, const Table& table, Findings& findin
 }
 
 void check_rules(const Target& target, const Table& table, Findings& findings) {
-    const std::string& rule = target.mode == Mode::append ? table.insert_rule : table.write_rule;
+    const bool append = target.mode == Mode::append;
+    const std::string& rule = append ? table.insert_rule : table.write_rule;
     if (!rule.empty()) {
         findings.add(
-            {}, "table " + table.name + " has the rule '" + rule + "', which COPY passes by",
+            {},
+            "table " + table.name + " has the rule '" + rule +
+                (append ? "', which COPY passes by" : "', with which no upsert works"),
             "make it a trigger, or drop or disable it; or name the table that it writes to");
     }
 }

@@ -13,6 +13,7 @@ Action action_for(std::string_view sqlstate, std::string_view constraint);
 // True where another session may fare better: the server is a standby, or a pooler has mixed up
 // what belongs to whom.
 bool needs_reconnect(std::string_view sqlstate);
+// As for action_for(), 23514 without a constraint's name is another thing than with one.
 // What happened, in our own words, where the server's may quote a value; empty for the others.
 std::string_view without_values(std::string_view sqlstate, std::string_view constraint);
 // What a person can do about it; empty where nothing general can be said.

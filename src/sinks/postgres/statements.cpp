@@ -13,10 +13,9 @@
 namespace sluice::postgres {
 namespace {
 
-// How many rows of those sent the table's own triggers skipped.
-using SkippedRows = tl::expected<std::uint64_t, WriteFailure>;
-// How many rows the server says that it wrote or deleted.
-using TouchedRows = tl::expected<std::uint64_t, WriteFailure>;
+// copy() and run() give how many rows the server wrote or deleted; the others how many of those
+// sent the table's own triggers skipped.
+using Counted = tl::expected<std::uint64_t, WriteFailure>;
 
 // COPY BINARY, file header: signature, flags, no header extension (PostgreSQL manual, COPY).
 constexpr std::string_view copy_header("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
@@ -64,10 +63,10 @@ struct Assembled {
     std::vector<FailedRow> rows;
 };
 
-TouchedRows copy(Connection& connection, const std::string& target,
-                 std::span<const std::string_view> pieces,
-                 const std::function<std::optional<FailedRow>(std::uint64_t line)>& row_at,
-                 Deadline deadline) {
+Counted copy(Connection& connection, const std::string& target,
+             std::span<const std::string_view> pieces,
+             const std::function<std::optional<FailedRow>(std::uint64_t line)>& row_at,
+             Deadline deadline) {
     auto copied = connection.copy_in("COPY " + target + " FROM STDIN (FORMAT binary)", pieces,
                                      deadline);
     if (copied) {
@@ -80,8 +79,8 @@ TouchedRows copy(Connection& connection, const std::string& target,
     return tl::unexpected(std::move(failure));
 }
 
-SkippedRows copy_assembled(Connection& connection, const std::string& target, const Assembled& rows,
-                           Deadline deadline) {
+Counted copy_assembled(Connection& connection, const std::string& target, const Assembled& rows,
+                       Deadline deadline) {
     const std::array<std::string_view, 3> pieces{copy_header, rows.bytes, copy_trailer};
     const auto row_at = [&](std::uint64_t line) -> std::optional<FailedRow> {
         return line <= rows.rows.size() ? std::optional(rows.rows[line - 1]) : std::nullopt;
@@ -90,7 +89,7 @@ SkippedRows copy_assembled(Connection& connection, const std::string& target, co
     return copied.map([&](std::uint64_t count) { return rows.rows.size() - count; });
 }
 
-TouchedRows run(Connection& connection, const std::string& sql, Deadline deadline) {
+Counted run(Connection& connection, const std::string& sql, Deadline deadline) {
     auto done = connection.script(sql, deadline, "postgres.write");
     if (!done) {
         return tl::unexpected(WriteFailure{.failure = std::move(done).error(), .row = {}});
@@ -115,7 +114,7 @@ public:
           plan_(plan),
           deadline_(deadline) {}
 
-    SkippedRows write() {
+    Counted write() {
         std::size_t rows = 0;
         bool absent = false;
         for (const auto& slice : slices_) {
@@ -134,7 +133,7 @@ private:
         return batch_.pieces()[slice.piece].tables[table_];
     }
 
-    SkippedRows write_as_stored(std::size_t rows) {
+    Counted write_as_stored(std::size_t rows) {
         std::vector<std::string_view> pieces{copy_header};
         for (const auto& slice : slices_) {
             const auto [first, last] = batch_.rows(slice, table_);
@@ -163,7 +162,7 @@ private:
     }
 
     // Rows that lack columns take the defaults of those: one COPY for each set of columns.
-    SkippedRows write_by_presence() {
+    Counted write_by_presence() {
         std::map<Presence, Assembled> groups;
         std::vector<EncodedCell> cells;
         for (const auto& slice : slices_) {
@@ -186,7 +185,7 @@ private:
         return skipped;
     }
 
-    SkippedRows write_group(const Presence& present, const Assembled& rows) {
+    Counted write_group(const Presence& present, const Assembled& rows) {
         if (std::ranges::find(present, true) != present.end()) {
             return copy_assembled(connection_, target(present), rows, deadline_);
         }
@@ -223,7 +222,7 @@ public:
         needs_emptying_ = !used.insert(stage_).second;
     }
 
-    SkippedRows write(const std::vector<FoldedRow>& rows) {
+    Counted write(const std::vector<FoldedRow>& rows) {
         if (rows.empty()) {
             return 0;
         }
@@ -282,7 +281,7 @@ private:
         return present;
     }
 
-    SkippedRows stage(const Presence& present, const Assembled& rows) {
+    Counted stage(const Presence& present, const Assembled& rows) {
         return copy_assembled(connection_, stage_ + " (" + column_list(plan_, present) + ")", rows,
                               deadline_);
     }
@@ -292,7 +291,7 @@ private:
         return more ? "; TRUNCATE " + stage_ : "";
     }
 
-    TouchedRows remove(const std::vector<FoldedRow>& rows, bool more) {
+    Counted remove(const std::vector<FoldedRow>& rows, bool more) {
         Assembled keys;
         for (const auto& row : rows) {
             if (row.op == FoldedOp::merge) {
@@ -321,7 +320,7 @@ private:
                    deadline_);
     }
 
-    SkippedRows merge(const Presence& present, const Assembled& rows, bool more) {
+    Counted merge(const Presence& present, const Assembled& rows, bool more) {
         if (auto staged = stage(present, rows); !staged) {
             return staged;
         }
@@ -352,9 +351,9 @@ private:
     bool needs_emptying_ = false;
 };
 
-SkippedRows upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
-                   std::size_t table, const TablePlan& plan, std::set<std::string>& used,
-                   Deadline deadline) {
+Counted upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
+               std::size_t table, const TablePlan& plan, std::set<std::string>& used,
+               Deadline deadline) {
     Folder folder(plan);
     for (const auto& slice : slices) {
         const TableRows& rows = batch.pieces()[slice.piece].tables[table];

@@ -24,7 +24,9 @@ void WorkQueue::push(Piece piece) {
     if (closed(piece.partition, piece.epoch)) {
         return;
     }
-    outbox_.occupy(piece.bytes());
+    if (!suspended_.contains(piece.route)) {
+        outbox_.occupy(piece.bytes());
+    }
     pieces_[piece.route].push_back(std::move(piece));
     changed_.notify_all();
 }
@@ -57,13 +59,25 @@ void WorkQueue::close(const TopicPartition& partition, std::uint64_t epoch) {
             if (piece.partition != partition || piece.epoch > epoch) {
                 return false;
             }
-            outbox_.vacate(piece.bytes());
+            if (!suspended_.contains(route)) {
+                outbox_.vacate(piece.bytes());
+            }
             return true;
         });
     }
     std::erase_if(acquires_, [&](const Acquire& acquire) {
         return acquire.request.partition == partition && acquire.epoch <= epoch;
     });
+}
+
+std::size_t WorkQueue::queued_bytes(std::uint32_t route) const {
+    std::size_t sum = 0;
+    if (const auto queue = pieces_.find(route); queue != pieces_.end()) {
+        for (const auto& piece : queue->second) {
+            sum += piece.bytes();
+        }
+    }
+    return sum;
 }
 
 bool WorkQueue::busy() const {
@@ -148,6 +162,7 @@ std::optional<Suspended> WorkQueue::take_resumed() {
     }
     Suspended resumed = std::move(due->second);
     suspended_.erase(due);
+    outbox_.occupy(resumed.batch.bytes() + queued_bytes(resumed.batch.route()));
     for (const auto& piece : resumed.batch.pieces()) {
         in_flight_.push_back(piece.partition);
     }
@@ -188,6 +203,7 @@ void WorkQueue::suspend(Suspended suspended) {
     const std::lock_guard lock(mutex_);
     in_flight_.clear();
     const std::uint32_t route = suspended.batch.route();
+    outbox_.vacate(suspended.batch.bytes() + queued_bytes(route));
     suspended_.insert_or_assign(route, std::move(suspended));
     changed_.notify_all();
 }

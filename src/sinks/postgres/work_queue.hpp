@@ -66,6 +66,8 @@ public:
     std::optional<Batch> take_batch(std::size_t bytes_max);
     // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
     void done(std::size_t bytes);
+    // A route that waits takes no room from the others: until it is resumed neither the batch
+    // nor what is queued behind it counts. The lane fetches no more of it then.
     void suspend(Suspended suspended);
     void ended();
 
@@ -80,6 +82,7 @@ private:
     // Queued or being written, and not waiting for its tables.
     [[nodiscard]] bool moving(const std::function<bool(const TopicPartition&)>& which) const;
     [[nodiscard]] bool closed(const TopicPartition& partition, std::uint64_t epoch) const;
+    [[nodiscard]] std::size_t queued_bytes(std::uint32_t route) const;
     // When something that waits is to be tried again.
     [[nodiscard]] Deadline next_due() const;
     void close(const TopicPartition& partition, std::uint64_t epoch);

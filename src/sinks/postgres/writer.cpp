@@ -37,13 +37,7 @@ Writer::Writer(const WriterPlan& plan, Outbox& outbox, Waits& waits, int number)
 
 Writer::~Writer() { check(!thread_.joinable(), "a writer is joined before it dies"); }
 
-void Writer::join(Deadline deadline) {
-    queue_.wait_ended(deadline);
-    if (plan_.connect.interrupt != nullptr) {
-        plan_.connect.interrupt->raise();
-    }
-    thread_.join();
-}
+void Writer::join() { thread_.join(); }
 
 void Writer::run() {
     while (queue_.wait()) {
@@ -268,6 +262,7 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
     waits_.end(name_, std::nullopt);
     waits_.end(name_, batch.route());
     const auto slices = batch.slices(window);
+    std::vector<DestinationEvent> events;
     for (const auto& range : batch.ranges(slices)) {
         std::size_t rows = 0;
         for (const auto& slice : slices) {
@@ -279,14 +274,15 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
                 }
             }
         }
-        outbox_.post(Durable{range, rows});
+        events.emplace_back(Durable{range, rows});
     }
     const auto& tables = plan_.tables[batch.route()];
     for (std::size_t t = 0; t < skipped_.size(); ++t) {
         if (skipped_[t] > 0) {
-            outbox_.post(Skipped{tables[t].name, skipped_[t]});
+            events.emplace_back(Skipped{tables[t].name, skipped_[t]});
         }
     }
+    outbox_.post(std::move(events));
 }
 
 void Writer::conclude(Batch& batch, const Command& command) {

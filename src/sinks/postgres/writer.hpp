@@ -38,8 +38,8 @@ public:
 
     // The lane's thread fills it.
     [[nodiscard]] WorkQueue& queue() { return queue_; }
-    // Waits for the end that queue().drain() began; at the deadline it cuts.
-    void join(Deadline deadline);
+    // After queue().wait_ended(); what the server still holds is ended by the interrupt.
+    void join();
 
 private:
     // What the protocol's loop ended with.

@@ -20,6 +20,15 @@ constexpr auto acquire_lock_wait = 1s;
 constexpr auto owner_patience = 10s;
 constexpr std::string_view lock_not_available = "55P03";
 
+Error progress_vanished() {
+    return {.action = Action::retry,
+            .op = "postgres.offsets",
+            .where = {},
+            .code = {},
+            .detail = "the row of its progress was deleted while it was read",
+            .hint = {}};
+}
+
 }  // namespace
 
 Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& request) {
@@ -92,6 +101,10 @@ void Writer::answer_later(Acquire acquire, Failure failure) {
 
 void Writer::answer(Acquire acquire) {
     auto locked = lock_or_begin(acquire.request);
+    if (locked && locked->empty()) {
+        locked = tl::unexpected(
+            Failure{.error = progress_vanished(), .copy_line = {}, .column = {}});
+    }
     if (!locked) {
         answer_later(std::move(acquire), std::move(locked).error());
         return;
@@ -99,7 +112,6 @@ void Writer::answer(Acquire acquire) {
     const AcquireRequest& request = acquire.request;
     waits_.end(request.partition.to_string(), std::nullopt);
     waits_.end(name_, std::nullopt);
-    check(locked->size() == 1, "one offset row a partition");
     const Position& position = locked->front();
     if (position.topic_id != request.topic_id) {
         outbox_.post(Refused{request.partition,
