@@ -62,7 +62,7 @@ std::string describe(const LaneStatus& status, double rows_per_s) {
                                    with_commas(static_cast<std::uint64_t>(rows_per_s)),
                                    with_commas(status.rows), with_commas(status.lag));
     if (status.skipped > 0) {
-        line += fmt::format("   {} skipped by triggers", with_commas(status.skipped));
+        line += fmt::format("   {} dropped by triggers", with_commas(status.skipped));
     }
     if (status.waiting) {
         line += "   " + status.waiting->message();
@@ -132,7 +132,7 @@ void Display::finish(std::span<const LaneStatus> lanes) {
     const std::chrono::duration<double> passed = Clock::now() - started_;
     for (const auto& lane : lanes) {
         if (lane.skipped > 0) {
-            log_->info("{}: {} rows were skipped by the tables' own triggers", lane.name,
+            log_->info("{}: for {} rows the tables' own triggers returned null", lane.name,
                        with_commas(lane.skipped));
         }
         log_->info("{}: {} rows from {} records in {:.1f} s, {} rows/s", lane.name,

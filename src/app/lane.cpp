@@ -22,6 +22,25 @@ constexpr auto leave_wait = 3s;
 // Where nobody has said how long the end may take: after --until-end, or a fatal error.
 constexpr auto own_end_wait = 25s;
 
+Error waits_for_others(const TopicPartition& id) {
+    return {.action = Action::retry,
+            .op = "lane.assign",
+            .where = id.to_string(),
+            .code = {},
+            .detail = "the partition is new, and starts when the others have come to where they "
+                      "ended when it was found",
+            .hint = {}};
+}
+
+Error lacks_leader(const TopicPartition& id) {
+    return {.action = Action::retry,
+            .op = "lane.assign",
+            .where = id.to_string(),
+            .code = {},
+            .detail = "the partition has no leader",
+            .hint = "it goes on when one of its brokers is back"};
+}
+
 }  // namespace
 
 Lane::Lane(LaneOptions options, std::unique_ptr<Destination> destination, Logger log)
@@ -81,6 +100,7 @@ void Lane::Worker::stream() {
         }
         if (lane_.options_.until_end && next_end_check_.passed()) {
             next_end_check_ = Deadline::in(end_check_every);
+            give_up_routes();
             if (reached_end()) {
                 return;
             }
@@ -185,18 +205,21 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
 // Every partition has come to the end that it had when the lane started, here or, by its commits,
 // in another process; or it is stopped.
 bool Lane::Worker::reached_end() {
-    give_up_routes();
     for (const auto& topic : topics_) {
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
             const Offset end = topic.ends[static_cast<std::size_t>(p)];
             const TopicPartition id{topic.name, PartitionId{p}};
             const LanePartition* ours = find(id);
-            if (ours == nullptr || ours->phase == PartitionPhase::assigned ||
-                ours->phase == PartitionPhase::acquiring) {
-                if (!elsewhere_at_end(id, end)) {
+            if (ours == nullptr) {
+                if (!elsewhere_at_end(topic, id, end)) {
                     return false;
                 }
                 continue;
+            }
+            const bool known = ours->phase != PartitionPhase::assigned &&
+                               ours->phase != PartitionPhase::acquiring;
+            if (!known) {
+                return false;
             }
             if (ours->phase != PartitionPhase::stopped && !ours->at_end && ours->position < end) {
                 return false;
@@ -206,25 +229,31 @@ bool Lane::Worker::reached_end() {
     return !destination_.busy();
 }
 
-bool Lane::Worker::elsewhere_at_end(const TopicPartition& id, Offset end) {
+bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id, Offset end) {
     if (next_committed_check_.passed()) {
         next_committed_check_ = Deadline::in(committed_check_every);
         std::vector<TopicPartition> all;
-        for (const auto& topic : topics_) {
-            for (std::int32_t p = 0; p < topic.partitions; ++p) {
-                all.push_back({topic.name, PartitionId{p}});
+        for (const auto& each : topics_) {
+            for (std::int32_t p = 0; p < each.partitions; ++p) {
+                all.push_back({each.name, PartitionId{p}});
             }
         }
         if (const auto committed = consumer_->committed(all, Deadline::in(1s))) {
             for (const auto& entry : *committed) {
-                if (entry.next) {
-                    ended_elsewhere_[entry.partition] = *entry.next;
-                }
+                ended_elsewhere_.insert_or_assign(entry.partition, entry);
             }
         }
     }
     const auto known = ended_elsewhere_.find(id);
-    return known != ended_elsewhere_.end() && known->second >= end;
+    if (known == ended_elsewhere_.end() || !known->second.next || *known->second.next < end) {
+        return false;
+    }
+    // A commit that is not this pipeline's, or was ahead of the database at the start, is no
+    // progress: somebody set the group's offsets, or the database has gone back.
+    const auto metadata = commit::parse_metadata(known->second.metadata);
+    const auto ahead = topic.ahead.find(id.partition.value());
+    return metadata && metadata->database == destination_.id() && metadata->topic == topic.id &&
+           (ahead == topic.ahead.end() || ahead->second != *known->second.next);
 }
 
 // Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
@@ -299,6 +328,12 @@ std::optional<Error> Lane::Worker::trouble() const {
     for (const auto& [id, partition] : partitions_) {
         if (partition.phase == PartitionPhase::faulted) {
             return partition.fault;
+        }
+        if (partition.phase == PartitionPhase::assigned && !partition.seen_ends.empty()) {
+            return waits_for_others(id);
+        }
+        if (leaderless_.contains(id)) {
+            return lacks_leader(id);
         }
     }
     return kafka_trouble_;

@@ -51,7 +51,7 @@ struct LaneStatus {
     bool started = false;          // Has been running, whatever it is now.
     std::uint64_t records = 0;     // Delivered and mapped.
     std::uint64_t rows = 0;        // Durable.
-    std::uint64_t skipped = 0;     // Rows that the tables' own triggers did not let in.
+    std::uint64_t skipped = 0;     // Rows for which the tables' own triggers returned null.
     std::uint64_t lag = 0;         // Records behind the end, as far as known.
     std::size_t partitions = 0;    // Ours now.
     std::optional<Error> waiting;  // Why it does not start, or waits at the moment.

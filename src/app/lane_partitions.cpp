@@ -112,7 +112,8 @@ void Lane::Worker::handle(const Durable& durable) {
 void Lane::Worker::handle(const Skipped& skipped) {
     std::uint64_t& before = skipped_[skipped.table];
     if (before == 0) {
-        log_->warn("table {}: its own triggers skip rows, {} at first; they count as done",
+        log_->warn("table {}: its own triggers returned null for {} rows; they count as done, and "
+                   "more of them are not told",
                    skipped.table, skipped.rows);
     }
     before += skipped.rows;
@@ -161,7 +162,10 @@ void Lane::Worker::handle(const Waiting& waiting) {
             route, WaitingRoute{{}, Deadline::in(route_patience)});
         entry->second.error = *waiting.error;
     } else {
-        log_->info("tables of route {} can be written again", route + 1);
+        const auto entry = waiting_routes_.find(route);
+        if (entry != waiting_routes_.end() && !entry->second.given_up) {
+            log_->info("tables of route {} can be written again", route + 1);
+        }
         waiting_routes_.erase(route);
     }
     for (auto& [id, partition] : partitions_) {
@@ -184,18 +188,23 @@ void Lane::Worker::handle(const Waiting& waiting) {
 
 // A run that is to end does not wait for somebody to mend a table.
 void Lane::Worker::give_up_routes() {
-    for (const auto& [route, waiting] : waiting_routes_) {
+    for (auto& [route, waiting] : waiting_routes_) {
         if (!waiting.give_up.passed()) {
             continue;
         }
-        std::vector<TopicPartition> given_up;
+        waiting.given_up = true;
+        // Also those that are stopped already: of them too something may wait for the table.
+        std::vector<TopicPartition> open;
         for (const auto& [id, partition] : partitions_) {
-            if (partition.route == route && partition.phase == PartitionPhase::held) {
-                given_up.push_back(id);
+            const bool ended = partition.at_end && partition.prefix && partition.prefix->complete();
+            if (partition.route == route && !ended &&
+                (partition.phase == PartitionPhase::held ||
+                 partition.phase == PartitionPhase::stopped)) {
+                open.push_back(id);
             }
         }
-        destination_.abandon(given_up);
-        for (const auto& id : given_up) {
+        destination_.abandon(open);
+        for (const auto& id : open) {
             stop_partition(id, waiting.error);
         }
     }

@@ -44,6 +44,7 @@ void Lane::Worker::watch_topics() {
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         LaneTopic& topic = topics_[i];
         const kafka::TopicInfo& info = (*described)[i];
+        note_leaders(info);
         if (info.error || info.id == topic.id) {
             continue;
         }
@@ -59,7 +60,10 @@ void Lane::Worker::watch_topics() {
 void Lane::Worker::ask_ends() {
     std::vector<TopicPartition> ours;
     for (const auto& [id, partition] : partitions_) {
-        ours.push_back(id);
+        const bool fetched = partition.phase == PartitionPhase::fetching && !waiting_database_;
+        if (partition.prefix && !fetched && !leaderless_.contains(id)) {
+            ours.push_back(id);
+        }
     }
     const auto ends = consumer_->admin().offsets(ours, kafka::Latest{},
                                                  Deadline::in(topic_check_wait));
@@ -95,16 +99,39 @@ void Lane::Worker::settle_assigned() {
 
 Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     const auto deadline = Deadline::in(settle_wait);
-    SLUICE_ASSIGN(const auto committed, consumer_->committed(partitions, deadline));
+    SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
+    std::ranges::for_each(described, [this](const auto& info) { note_leaders(info); });
+    // Asked for its offsets, a partition without a leader would hold up the answer for all.
+    std::vector<TopicPartition> led;
+    std::ranges::copy_if(partitions, std::back_inserter(led),
+                         [this](const auto& id) { return !leaderless_.contains(id); });
+    SLUICE_ASSIGN(const auto committed, consumer_->committed(led, deadline));
     SLUICE_ASSIGN(const auto beginnings,
-                  consumer_->admin().offsets(partitions, kafka::Earliest{}, deadline));
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-        LanePartition* partition = find(partitions[i]);
+                  consumer_->admin().offsets(led, kafka::Earliest{}, deadline));
+    Result<void> worst;
+    for (std::size_t i = 0; i < led.size(); ++i) {
+        LanePartition* partition = find(led[i]);
         check(partition != nullptr, "the partition is still ours");
         partition->beginning = beginnings[i];
-        SLUICE_TRY(settle_one(*partition, committed[i]));
+        if (auto settled = settle_one(*partition, committed[i]); !settled) {
+            worst = std::move(settled);
+        }
     }
-    return {};
+    return worst;
+}
+
+void Lane::Worker::note_leaders(const kafka::TopicInfo& info) {
+    for (std::int32_t p = 0; p < info.partitions; ++p) {
+        const TopicPartition id{info.name, PartitionId{p}};
+        const bool leads = std::ranges::find(info.leaderless, PartitionId{p}) ==
+                           info.leaderless.end();
+        if (leads && leaderless_.erase(id) > 0) {
+            log_->info("{} has a leader again", id.to_string());
+        } else if (!leads && leaderless_.insert(id).second) {
+            log_->warn("{} has no leader: it waits until one of its brokers is back",
+                       id.to_string());
+        }
+    }
 }
 
 Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Committed& committed) {
@@ -177,13 +204,17 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& p
         known.stored = commit::Pair{copy->next, *copy->clock};
         return commit::start_known(known);
     }
-    return decide_new(partition);
+    return decide_new(partition, stored);
 }
 
-Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& partition) {
+Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& partition,
+                                                              std::span<const Position> stored) {
     const std::array names{partition.id.topic};
     const auto deadline = Deadline::in(settle_wait);
     SLUICE_ASSIGN(const auto topics, consumer_->admin().describe(names, deadline));
+    if (topics.front().error) {
+        return fail(*topics.front().error);
+    }
     std::vector<TopicPartition> others;
     for (std::int32_t p = 0; p < topics.front().partitions; ++p) {
         if (PartitionId{p} != partition.id.partition) {
@@ -193,11 +224,13 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& par
     SLUICE_ASSIGN(const auto committed, consumer_->committed(others, deadline));
     if (partition.seen_ends.empty()) {
         // Partitions that are as new as this one hold each other up no further: only those that
-        // have a pair are waited for.
+        // have a pair, in the group or in the database, are waited for.
         SLUICE_ASSIGN(const auto ends,
                       consumer_->admin().offsets(others, kafka::Latest{}, deadline));
         for (std::size_t i = 0; i < others.size(); ++i) {
-            if (committed[i].next) {
+            const bool kept = std::ranges::find(stored, others[i], &Position::partition) !=
+                              stored.end();
+            if (committed[i].next || kept) {
                 partition.seen_ends.emplace_back(others[i], ends[i]);
             }
         }

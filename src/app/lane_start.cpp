@@ -24,6 +24,19 @@ std::vector<TopicPartition> partitions_of(const LaneTopic& topic) {
     return all;
 }
 
+// Of partitions whose progress the database keeps.
+std::unordered_map<std::int32_t, Offset> commits_ahead(std::span<const kafka::Committed> committed,
+                                                       std::span<const Position> stored) {
+    std::unordered_map<std::int32_t, Offset> ahead;
+    for (const auto& entry : committed) {
+        const auto own = std::ranges::find(stored, entry.partition, &Position::partition);
+        if (entry.next && (own == stored.end() || own->next < *entry.next)) {
+            ahead.emplace(entry.partition.partition.value(), *entry.next);
+        }
+    }
+    return ahead;
+}
+
 kafka::OffsetSpec offset_spec(const StartPolicy& policy) {
     switch (policy.kind) {
         case StartPolicy::Kind::latest:
@@ -85,12 +98,17 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
     const auto routes = destination_.routes();
     for (std::uint32_t r = 0; r < routes.size(); ++r) {
         for (const auto& name : routes[r].topics) {
-            topics_.push_back(
-                {.name = name, .id = {}, .partitions = 0, .route = r, .start = {}, .ends = {}});
+            topics_.push_back({.name = name,
+                               .id = {},
+                               .partitions = 0,
+                               .route = r,
+                               .start = {},
+                               .ends = {},
+                               .ahead = {}});
         }
     }
     auto asked = consumer_->admin().describe(topic_names(), deadline);
-    if (!asked) {
+    if (!asked && asked.error().action == Action::retry) {
         SLUICE_TRY(consumer_->serve());  // Why nobody answers, only the client's events tell.
     }
     SLUICE_ASSIGN(const auto described, std::move(asked));
@@ -148,6 +166,8 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
     if (!stored.empty()) {
         topic.start = stored.front().start;
     }
+    topic.ahead = destination_.progress_in_group() ? decltype(topic.ahead){}
+                                                   : commits_ahead(committed, stored);
     if (destination_.progress_in_group()) {
         with_progress = 0;
         for (const auto& entry : committed) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "app/lane.hpp"
 #include "app/partitions.hpp"
@@ -43,10 +44,12 @@ private:
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
     void watch_topics();
     void ask_ends();
+    void note_leaders(const kafka::TopicInfo& info);
     void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
                                                       const kafka::Committed& committed);
-    Result<std::optional<commit::Start>> decide_new(LanePartition& partition);
+    Result<std::optional<commit::Start>> decide_new(LanePartition& partition,
+                                                    std::span<const Position> stored);
     void handle_events();
     void handle(const Ready& ready);
     void handle(const Durable& durable);
@@ -74,7 +77,8 @@ private:
     void handle(const kafka::PartitionFault& fault);
     Result<void> write_rows(LanePartition& partition, const Record& record, ClockMicros clock);
     [[nodiscard]] bool reached_end();
-    [[nodiscard]] bool elsewhere_at_end(const TopicPartition& id, Offset end);
+    [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id,
+                                        Offset end);
     [[nodiscard]] std::optional<Error> trouble() const;
     void finish();
     void publish();
@@ -103,10 +107,11 @@ private:
     Deadline next_publish_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_end_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_committed_check_ = Deadline::in(std::chrono::milliseconds{0});
-    std::unordered_map<TopicPartition, Offset> ended_elsewhere_;
+    std::unordered_map<TopicPartition, kafka::Committed> ended_elsewhere_;
     struct WaitingRoute {
         Error error;
         Deadline give_up;  // With --until-end.
+        bool given_up = false;
     };
     std::map<std::uint32_t, WaitingRoute> waiting_routes_;
     std::optional<Error> waiting_database_;
@@ -114,9 +119,10 @@ private:
     std::optional<Error> fatal_;
     std::uint64_t records_ = 0;
     std::uint64_t rows_ = 0;
-    std::map<std::string, std::uint64_t> skipped_;  // Rows, by table.
-    std::vector<StoppedPartition> stopped_;         // Of those that are ours.
-    bool ending_ = false;                           // All is drained and committed.
+    std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
+    std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
+    std::vector<StoppedPartition> stopped_;          // Of those that are ours.
+    bool ending_ = false;                            // All is drained and committed.
 };
 
 }  // namespace sluice

@@ -54,6 +54,8 @@ struct LaneTopic {
     std::uint32_t route = 0;
     std::string start;
     std::vector<Offset> ends;  // By partition, at the lane's start; for --until-end.
+    // Commits that were ahead of the database's own progress at the lane's start, by partition.
+    std::unordered_map<std::int32_t, Offset> ahead;
 };
 
 }  // namespace sluice

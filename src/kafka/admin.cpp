@@ -74,7 +74,12 @@ TopicInfo to_info(const rd_kafka_TopicDescription_t* topic) {
                                    rd_kafka_Uuid_least_significant_bits(id));
     }
     std::size_t count = 0;
-    (void)rd_kafka_TopicDescription_partitions(topic, &count);
+    const auto* const* partitions = rd_kafka_TopicDescription_partitions(topic, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (rd_kafka_TopicPartitionInfo_leader(partitions[i]) == nullptr) {
+            info.leaderless.emplace_back(rd_kafka_TopicPartitionInfo_partition(partitions[i]));
+        }
+    }
     info.partitions = static_cast<std::int32_t>(count);
     return info;
 }
@@ -172,6 +177,7 @@ Result<std::vector<TopicInfo>> Admin::describe(std::span<const std::string> topi
         out.push_back({.name = topic,
                        .id = {},
                        .partitions = 0,
+                       .leaderless = {},
                        .error = make_error(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
                                            "kafka.describe", topic)});
     }

@@ -18,7 +18,8 @@ struct TopicInfo {
     std::string name;
     Uuid id;
     std::int32_t partitions = 0;
-    std::optional<Error> error;  // Missing, not authorised: Action::configure.
+    std::vector<PartitionId> leaderless{};  // Nobody answers for their offsets at the moment.
+    std::optional<Error> error;             // Missing, not authorised: Action::configure.
 };
 
 struct Earliest {};

@@ -239,6 +239,11 @@ class Kafka:
             [ConsumerGroupTopicPartitions(group)])[group].result(15)
         return {at.partition: at.offset for at in asked.topic_partitions if at.topic == name}
 
+    def set_offsets(self, group, name, offsets):
+        """{partition: offset}, as an operator sets them; the group has no members."""
+        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(name, p, offset) for p, offset in offsets.items()])
+        self.admin.alter_consumer_group_offsets([wanted])[group].result(15)
+
     def progress(self, group, name):
         """How many records of the topic, from its beginning on, the group has committed."""
         return sum(offset for offset in self.committed(group, name).values() if offset > 0)

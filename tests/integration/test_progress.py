@@ -250,6 +250,17 @@ def test_deleted_group_is_made_good_from_the_keyspace(sluice, topic, kafka, keys
     verify.assert_equal(topic, None, keyspace)
 
 
+def test_until_end_trusts_no_commit_that_is_not_the_progress(sluice, topic, kafka, database, keyspace):
+    """The database has gone back, as after a failover; and somebody has set the group's offsets."""
+    topic.send(*map(str, range(300)))
+    sluice.drain(topic, database, keyspace).expect(0)
+    database.execute("UPDATE sluice.offsets SET next_offset = 0", "TRUNCATE events")
+    topic.send(*map(str, range(300, 600)))
+    kafka.set_offsets(f"{topic.name}.cassandra", topic.name, kafka.ends(topic.name))
+    sluice.drain(topic, database, keyspace).expect(0)
+    assert len(verify.assert_equal(topic, database, keyspace)) == 600
+
+
 def test_new_partitions_are_read_from_their_beginning(sluice, make_topic, kafka, database, keyspace):
     topic = make_topic(1)
     topic.send("1", "2", partition=0)

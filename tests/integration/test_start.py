@@ -2,6 +2,7 @@
 
 import re
 import socket
+import time
 
 import pytest
 import verify
@@ -180,6 +181,28 @@ def test_a_fault_of_one_table_leaves_other_topics_going(sluice, make_topic, data
     process.stop().expect(0)
 
 
+@pytest.mark.slow
+def test_a_table_that_waits_with_a_backlog_takes_no_room_from_other_topics(sluice, make_topic, database):
+    """More than the lane's room (24 MiB) of rows waits; a lock lets them gather before the fault shows."""
+    broken, fine = make_topic(1), make_topic(1)
+    database.execute("CREATE TABLE t (n int, s text)")
+    routes = f"    postgres: {{table: t}}\n  - topic: {fine.name}\n    postgres: true\n"
+    process = sluice.start("run", "-c", sluice.config(broken, routes, database))
+    process.wait_for("starts afresh", times=2)
+    fine.send("0")
+    eventually(lambda: database.value("SELECT count(*) FROM events") == 1, what="the other topic arrives")
+    padding = "x" * 900
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE t")
+        broken.send(*(f'{{"n": {n}, "s": "{padding}"}}' for n in range(60_000)))
+        time.sleep(3)
+        connection.execute("ALTER TABLE t ALTER n TYPE text")
+    process.wait_for("route 1 can't be written")
+    fine.send("1", "2")
+    eventually(lambda: database.value("SELECT count(*) FROM events") == 3, what="the other topic goes on")
+    process.stop().expect(0)
+
+
 def test_a_table_dropped_during_a_run_is_waited_for_in_cassandra(sluice, topic, own_keyspace):
     definition = "CREATE TABLE {ks}.t (n int PRIMARY KEY)"
     own_keyspace.create(definition)
@@ -247,19 +270,42 @@ def test_a_constraint_that_refuses_every_record_is_the_tables_fault(sluice, make
 
 @pytest.mark.slow
 def test_a_run_to_the_end_gives_a_table_up_that_nobody_mends(sluice, make_topic, database):
-    topic = make_topic(2)
+    """Also where a record has stopped the partition already; what is complete counts as that."""
+    broken, fine = make_topic(3), make_topic(1)
     database.execute("CREATE TABLE t (id int) PARTITION BY RANGE (id)",
                      "CREATE TABLE t0 PARTITION OF t FOR VALUES FROM (0) TO (10)")
-    file = sluice.config(topic, "    postgres: {table: t}", database)
+    routes = f"    postgres: {{table: t}}\n  - topic: {fine.name}\n    postgres: true\n"
+    file = sluice.config(broken, routes, database)
     for partition in range(2):
-        topic.send(*(f'{{"id": {n + 5}}}' for n in range(8)), partition=partition)
+        broken.send(*(f'{{"id": {n + 5}}}' for n in range(8)), partition=partition)
+    broken.send("no JSON", partition=1)
+    fine.send(*map(str, range(1000)))
     done = sluice.drain_file(file).expect(1)
-    done.has("route 1 can't be written", f"{topic.name}[", "@5, table t: no partition of the table takes the row",
+    done.has("route 1 can't be written", f"{broken.name}[", "@5, table t: no partition of the table takes the row",
              "23514", "add the partition")
-    assert len(done.lines("did not reach its end", "no partition of the table")) == 2
+    done.line("did not reach its end", f"{broken.name}[0]", "no partition of the table")
+    done.line("did not reach its end", f"{broken.name}[1]@8", "not JSON")
+    done.lacks(f"{broken.name}[2]").lacks("can be written again")
+    assert database.value("SELECT count(*) FROM events") == 1000
     database.execute("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (10) TO (20)")
-    sluice.drain_file(file).expect(0)
+    sluice.drain_file(file).expect(1).line("did not reach its end", f"{broken.name}[1]@8")
     assert sorted(database.rows("SELECT id FROM t")) == sorted([(n + 5,) for n in range(8)] * 2)
+
+
+@pytest.mark.slow
+def test_a_run_to_the_end_gives_up_a_table_that_is_dropped_in_cassandra(sluice, make_topic, own_keyspace):
+    broken, fine = make_topic(1), make_topic(1)
+    own_keyspace.create("CREATE TABLE {ks}.t (n int PRIMARY KEY)")
+    routes = f"    cassandra: {{table: t}}\n  - topic: {fine.name}\n    cassandra: true\n"
+    broken.send(*(f'{{"n": {n}}}' for n in range(300_000)))
+    fine.send(*map(str, range(1000)))
+    process = sluice.start("run", "--until-end", "-c", sluice.config(broken, routes, None, own_keyspace))
+    eventually(lambda: own_keyspace.rows("SELECT n FROM {ks}.t LIMIT 1"), what="rows arrive")
+    own_keyspace.execute("DROP TABLE {ks}.t")
+    done = process.wait(90).expect(1)
+    done.line("did not reach its end", f"{broken.name}[0]")
+    done.lacks("can be written again")
+    assert len(own_keyspace.rows("SELECT kafka_offset FROM {ks}.events")) == 1000
 
 
 def test_a_not_null_column_that_nothing_fills_is_the_tables_fault(sluice, make_topic, database):
