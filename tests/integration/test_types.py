@@ -209,5 +209,5 @@ def test_jsonb_takes_every_number_that_postgres_does(sluice, make_topic, databas
     file = sluice.config(topic, "    postgres: {table: t, columns: {b: value}}", database)
     done = sluice.drain_file(file).expect(1)
     for partition in (2, 3):
-        done.line("did not reach its end", f"[{partition}]@0, column t.b", "22003", "a json column")
+        done.line("did not reach its end", f"[{partition}]@0, column t.b", "22003", "make it json")
     assert database.rows("SELECT length(b::text) FROM t ORDER BY 1") == [(16387,), (131074,)]

@@ -38,14 +38,28 @@ bool same_binds(const TablePlan& before, const TablePlan& now) {
     return before.binds == now.binds && before.remove == now.remove;
 }
 
-Error changed_table(const TablePlan& plan) {
+std::string difference(const TablePlan& before, const TablePlan& now) {
+    for (const auto& bind : before.binds) {
+        const auto found = std::ranges::find(now.binds, bind.column.name,
+                                             [](const Bind& other) { return other.column.name; });
+        if (found == now.binds.end()) {
+            return "column '" + bind.column.name + "' is gone";
+        }
+        if (found->column.type_name != bind.column.type_name) {
+            return "column '" + bind.column.name + "' is " + found->column.type_name +
+                   " now, and was " + bind.column.type_name;
+        }
+    }
+    return "the primary key is another one, or columns were added";
+}
+
+Error changed_table(const TablePlan& plan, const TablePlan& now) {
     return {.action = Action::configure,
             .op = "cassandra.table",
             .where = {},
             .code = {},
-            .detail = "the columns of table '" + plan.name +
-                      "' are no longer what they were when "
-                      "this lane started",
+            .detail = "table '" + plan.name +
+                      "' is no longer what it was when this lane started: " + difference(plan, now),
             .hint = "restart sluice to take the new table up, or undo the change"};
 }
 
@@ -138,7 +152,7 @@ Result<void> Database::refresh(std::uint32_t route, Deadline deadline) {
     SLUICE_ASSIGN(const auto plans, resolve_again(session_, place_, routes_[route], deadline));
     for (std::size_t t = 0; t < plans.size(); ++t) {
         if (!same_binds(plans_[route][t], plans[t])) {
-            return fail(changed_table(plans_[route][t]));
+            return fail(changed_table(plans_[route][t], plans[t]));
         }
     }
     return prepare(route, deadline);

@@ -94,7 +94,8 @@ std::string_view hint_for(std::string_view state, std::string_view constraint) {
         std::pair{"3F000"sv, "create the schema, or correct the table's name"sv},
         std::pair{"42P01"sv, "create the table, or correct its name"sv},
         std::pair{"42703"sv, "the table's columns have changed: correct them and restart"sv},
-        std::pair{"22003"sv, "widen the column; a number too long for jsonb fits a json column"sv},
+        std::pair{"22003"sv,
+                  "widen the column; of a jsonb column: make it json, which keeps any number"sv},
         std::pair{"22P03"sv, "the table's columns have changed: restart"sv},
         std::pair{"22P04"sv, "the table's columns have changed: restart"sv},
         std::pair{"0A000"sv, "the table does not take COPY: name an ordinary table, without rules "
