@@ -1,0 +1,166 @@
+#include "sinks/postgres/upsert.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "base/big_endian.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+class Upserter {
+public:
+    // `used` are the stages that hold rows of this transaction already.
+    Upserter(Connection& connection, const TablePlan& plan, std::set<std::string>& used,
+             Deadline deadline)
+        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {
+        needs_emptying_ = !used.insert(stage_).second;
+    }
+
+    Counted write(const std::vector<FoldedRow>& rows) {
+        if (rows.empty()) {
+            return 0;
+        }
+        // Inside the transaction and IF NOT EXISTS: behind a transaction pooler each transaction
+        // may meet another backend.
+        const std::string emptied = needs_emptying_ ? "; TRUNCATE " + stage_ : "";
+        if (auto made = run(connection_, stage_definition() + emptied, deadline_); !made) {
+            return made;
+        }
+        std::map<Presence, Assembled> groups;
+        for (const auto& row : rows) {
+            if (row.op != FoldedOp::remove) {
+                Assembled& group = groups[presence_of(row.cells)];
+                append_present(row.cells, group.bytes);
+                group.rows.push_back({row.piece, row.offset});
+            }
+        }
+        std::size_t groups_left = groups.size();
+        if (auto removed = remove(rows, groups_left > 0); !removed) {
+            return removed;
+        }
+        std::uint64_t skipped = 0;
+        for (const auto& [present, group] : groups) {
+            auto merged = merge(present, group, --groups_left > 0);
+            if (!merged) {
+                return merged;
+            }
+            skipped += *merged;
+        }
+        return skipped;
+    }
+
+private:
+    // The name follows from the definition, so that two plans never share a stage by accident.
+    static std::string stage_name(const TablePlan& plan) {
+        std::string definition = plan.quoted;
+        for (const auto& column : plan.columns) {
+            definition.append(1, '\0').append(column.name).append(1, '\0').append(column.type_name);
+        }
+        const auto hash = std::hash<std::string>{}(definition);
+        return quote_identifier("sluice_stage_" + std::to_string(hash));
+    }
+
+    [[nodiscard]] std::string stage_definition() const {
+        std::string sql = "CREATE TEMPORARY TABLE IF NOT EXISTS " + stage_ + " (";
+        for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
+            sql.append(i == 0 ? "" : ", ").append(quote_identifier(plan_.columns[i].name));
+            sql.append(" ").append(plan_.columns[i].type_name);
+        }
+        return sql + ") ON COMMIT DELETE ROWS";
+    }
+
+    [[nodiscard]] Presence key_only() const {
+        Presence present(plan_.columns.size(), false);
+        std::fill_n(present.begin(), plan_.key_size, true);
+        return present;
+    }
+
+    Counted stage(const Presence& present, const Assembled& rows) {
+        return copy_assembled(connection_, stage_ + " (" + column_list(plan_, present) + ")", rows,
+                              deadline_);
+    }
+
+    // Between two uses in one transaction; its end empties the stage by itself.
+    [[nodiscard]] std::string empty_if(bool more) const {
+        return more ? "; TRUNCATE " + stage_ : "";
+    }
+
+    Counted remove(const std::vector<FoldedRow>& rows, bool more) {
+        Assembled keys;
+        for (const auto& row : rows) {
+            if (row.op == FoldedOp::merge) {
+                continue;
+            }
+            append_big_endian(keys.bytes, static_cast<std::uint16_t>(plan_.key_size));
+            for (std::size_t i = 0; i < plan_.key_size; ++i) {
+                keys.bytes.append(row.cells[i].bytes);
+            }
+            keys.rows.push_back({row.piece, row.offset});
+        }
+        if (keys.rows.empty()) {
+            return 0;
+        }
+        if (auto staged = stage(key_only(), keys); !staged) {
+            return staged;
+        }
+        std::string where;
+        for (std::size_t i = 0; i < plan_.key_size; ++i) {
+            const auto column = quote_identifier(plan_.columns[i].name);
+            where.append(i == 0 ? "" : " AND ").append("t." + column + " = s." + column);
+        }
+        return run(connection_,
+                   "DELETE FROM " + plan_.quoted + " t USING " + stage_ + " s WHERE " + where +
+                       empty_if(more),
+                   deadline_);
+    }
+
+    Counted merge(const Presence& present, const Assembled& rows, bool more) {
+        if (auto staged = stage(present, rows); !staged) {
+            return staged;
+        }
+        const auto columns = column_list(plan_, present);
+        std::string updates;
+        for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
+            if (present[i]) {
+                const auto column = quote_identifier(plan_.columns[i].name);
+                updates.append(updates.empty() ? "" : ", ")
+                    .append(column + " = EXCLUDED." + column);
+            }
+        }
+        const auto merged = run(
+            connection_,
+            "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns + " FROM " +
+                stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) + ") DO " +
+                (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) + empty_if(more),
+            deadline_);
+        // DO NOTHING does not count the rows that are there already.
+        return merged.map(
+            [&](std::uint64_t count) { return updates.empty() ? 0 : rows.rows.size() - count; });
+    }
+
+    Connection& connection_;
+    const TablePlan& plan_;
+    Deadline deadline_;
+    std::string stage_;
+    bool needs_emptying_ = false;
+};
+
+}  // namespace
+
+Counted upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
+               std::size_t table, const TablePlan& plan, std::set<std::string>& used,
+               Deadline deadline) {
+    Folder folder(plan);
+    for (const auto& slice : slices) {
+        const TableRows& rows = batch.pieces()[slice.piece].tables[table];
+        const auto [first, last] = batch.rows(slice, table);
+        for (std::size_t i = first; i < last; ++i) {
+            folder.add(slice.piece, rows.row(i), rows.rows[i]);
+        }
+    }
+    return Upserter(connection, plan, used, deadline).write(folder.take());
+}
+
+}  // namespace sluice::postgres
