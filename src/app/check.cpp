@@ -102,7 +102,9 @@ void report_inspection(const Config& config, std::string_view lane,
         const RouteConfig& route = config.routes[places[problem.route]];
         const auto& targets = lane == postgres_lane ? route.postgres : route.cassandra;
         Error error = problem.error;
-        error.where = place_of(targets[problem.target], problem.error.where);
+        error.where = problem.target < targets.size()
+                          ? place_of(targets[problem.target], problem.error.where)
+                          : config.dead_letters.place.to_string();
         report.problem(lane, error);
     }
     for (const auto& note : inspection->notes) {

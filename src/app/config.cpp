@@ -313,6 +313,10 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     } else {
         report_missing(reader, "routes", "routes: [{topic: orders}]", "--topic orders");
     }
+    if (const auto* letters = map->find("dead_letters")) {
+        config.dead_letters = read_dead_letters(*letters, map->find("postgres") != nullptr,
+                                                map->find("cassandra") != nullptr);
+    }
     complete_routes(config, *map);
     check_routed(config, *map, problems);
     check_topics(config, problems);

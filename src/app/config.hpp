@@ -82,11 +82,18 @@ struct RouteConfig {
     Place place;
 };
 
+// What becomes of records that their tables can't take; without a table they stop their partition.
+struct DeadLettersConfig {
+    std::string table;  // In each lane's own database; as a route's tables are named.
+    Place place;
+};
+
 struct Config {
     std::string pipeline;
     KafkaConfig kafka;
     std::optional<PostgresConfig> postgres;
     std::optional<CassandraConfig> cassandra;
+    DeadLettersConfig dead_letters;
     std::vector<RouteConfig> routes;
     std::int64_t start_timeout_ms = 30'000;
     std::int64_t drain_timeout_ms = 25'000;  // Under the 30 s that service managers wait.

@@ -292,4 +292,33 @@ std::vector<RouteConfig> read_routes(const YamlReader& list) {
     return routes;
 }
 
+DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra) {
+    DeadLettersConfig config;
+    config.place = reader.place();
+    if (reader.kind() == YamlNode::Kind::scalar) {
+        (void)reader.choice(settings::dead_letters_words);
+        return config;
+    }
+    const auto map = reader.map(settings::dead_letters);
+    if (!map) {
+        return config;
+    }
+    const auto* table = map->find("table");
+    if (table == nullptr) {
+        report_missing(map->self(), "table", "dead_letters: {table: dead_letters}", "a file");
+        return config;
+    }
+    Target target;
+    if (postgres) {
+        read_table(*table, Database::postgres, target);
+    }
+    // One complaint is enough where the name is neither's.
+    if (cassandra && (!postgres || !target.table.empty())) {
+        target.table.clear();
+        read_table(*table, Database::cassandra, target);
+    }
+    config.table = target.table;
+    return config;
+}
+
 }  // namespace sluice

@@ -176,7 +176,13 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     // A tick for every record, also for one that is refused: whoever passes it gives the same.
     const commit::WriteClock before = partition.clock;
     const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
-    if (auto written = write_rows(partition, record, clock); !written) {
+    const auto condemned = partition.condemned.find(record.offset);
+    auto written = condemned == partition.condemned.end() ? write_rows(partition, record, clock)
+                                                          : fail(condemned->second);
+    if (!written && lane_.options_.dead_letters && written.error().action == Action::reject) {
+        written = bury(partition, record, clock, written.error());
+    }
+    if (!written) {
         partition.clock = before;  // The record stays in front of the partition's position.
         stop_partition(partition.id, written.error());
         return;
@@ -295,6 +301,7 @@ void Lane::Worker::publish() {
     LaneStatus& status = lane_.status_;
     status.records = records_;
     status.rows = rows_;
+    status.dead_letters = dead_letters_;
     status.skipped = 0;
     for (const auto& [table, rows] : skipped_) {
         status.skipped += rows;

@@ -28,6 +28,8 @@ struct LaneOptions {
     kafka::ConsumerOptions consumer;
     StartPolicy start;
     bool until_end = false;
+    // Records that their tables can't take go to the last target of their route.
+    bool dead_letters = false;
     // How long one attempt to start may wait for the servers.
     std::chrono::milliseconds attempt_wait{10'000};
 };
@@ -48,13 +50,14 @@ struct StoppedPartition {
 struct LaneStatus {
     std::string name;
     LanePhase phase = LanePhase::starting;
-    bool started = false;          // Has been running, whatever it is now.
-    std::uint64_t records = 0;     // Delivered and mapped.
-    std::uint64_t rows = 0;        // Durable.
-    std::uint64_t skipped = 0;     // Rows for which the tables' own triggers returned null.
-    std::uint64_t lag = 0;         // Records behind the end, as far as known.
-    std::size_t partitions = 0;    // Ours now.
-    std::optional<Error> waiting;  // Why it does not start, or waits at the moment.
+    bool started = false;            // Has been running, whatever it is now.
+    std::uint64_t records = 0;       // Delivered and mapped.
+    std::uint64_t rows = 0;          // Durable.
+    std::uint64_t skipped = 0;       // Rows for which the tables' own triggers returned null.
+    std::uint64_t dead_letters = 0;  // Records, durable among the dead letters.
+    std::uint64_t lag = 0;           // Records behind the end, as far as known.
+    std::size_t partitions = 0;      // Ours now.
+    std::optional<Error> waiting;    // Why it does not start, or waits at the moment.
     std::vector<StoppedPartition> stopped;
     std::optional<Error> failed;  // Ended by this.
 };

@@ -43,6 +43,8 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .end = {},
                                                        .fault = {},
                                                        .fetch_at = Deadline::never(),
+                                                       .condemned = {},
+                                                       .buried = {},
                                                        .seen_ends = {}});
     }
     next_settle_ = Deadline::in(0s);
@@ -91,6 +93,9 @@ void Lane::Worker::handle(const Ready& ready) {
     }
     partition->position = ready.next;
     partition->at_end = false;
+    partition->buried.clear();  // What was durable of it has been told before.
+    partition->condemned.erase(partition->condemned.begin(),
+                               partition->condemned.lower_bound(ready.next));
     if (waiting_routes_.contains(partition->route)) {
         partition->phase = PartitionPhase::held;
         return;
@@ -104,6 +109,9 @@ void Lane::Worker::handle(const Ready& ready) {
 void Lane::Worker::handle(const Durable& durable) {
     rows_ += durable.rows;
     LanePartition* partition = find(durable.range.partition);
+    if (partition != nullptr) {
+        count_buried(*partition, durable.range);
+    }
     if (partition != nullptr && partition->prefix) {
         partition->prefix->durable(durable.range.from, durable.range.to);
     }
@@ -127,16 +135,18 @@ void Lane::Worker::handle(const Fenced& fenced) {
     }
     log_->warn("{}: somebody else has moved it on; reads its progress again",
                fenced.partition.to_string());
-    if (auto stopped = consumer_->stop(fenced.partition); !stopped) {
-        stop_partition(fenced.partition, stopped.error());
-        return;
-    }
-    partition->prefix.reset();
-    partition->phase = PartitionPhase::assigned;
+    take_again(*partition);
 }
 
-void Lane::Worker::handle(const Rejected& rejected) {
-    stop_partition(rejected.partition, rejected.error);
+// Its records are delivered again from where its progress stands.
+void Lane::Worker::take_again(LanePartition& partition) {
+    if (auto stopped = consumer_->stop(partition.id); !stopped) {
+        stop_partition(partition.id, stopped.error());
+        return;
+    }
+    partition.prefix.reset();
+    partition.committed.reset();
+    partition.phase = PartitionPhase::assigned;
 }
 
 void Lane::Worker::handle(const Refused& refused) {

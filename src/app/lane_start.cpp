@@ -234,7 +234,7 @@ Result<void> Lane::Worker::make_mappers() {
     mappers_.clear();
     for (const auto& route : destination_.routes()) {
         auto& mappers = mappers_.emplace_back();
-        for (std::uint32_t t = 0; t < route.targets.size(); ++t) {
+        for (std::uint32_t t = 0; t < route.targets.size() && !route.targets[t].dead_letters; ++t) {
             SLUICE_ASSIGN(auto mapper, Mapper::create(route, t));
             mappers.push_back(std::move(mapper));
         }

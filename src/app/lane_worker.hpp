@@ -1,4 +1,4 @@
-// The lane's thread. Split over four files: starting (lane_start.cpp), finding each partition's
+// The lane's thread. Split over five files: starting (lane_start.cpp), finding each partition's
 // position (lane_settle.cpp), owning partitions (lane_partitions.cpp), and the records' way
 // (lane.cpp).
 #pragma once
@@ -13,6 +13,7 @@
 #include "commit/start.hpp"
 #include "decode/decode.hpp"
 #include "kafka/admin.hpp"
+#include "map/dead_letter.hpp"
 #include "map/mapper.hpp"
 
 namespace sluice {
@@ -59,6 +60,7 @@ private:
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
     void give_up_routes();
+    void take_again(LanePartition& partition);
     void stop_partition(const TopicPartition& id, const Error& error);
     void fetch_later(const kafka::PartitionFault& fault);
     void fetch_again();
@@ -68,6 +70,12 @@ private:
     [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
     [[nodiscard]] Position position_of(const LanePartition& partition) const;
     LanePartition* find(const TopicPartition& id);
+
+    // lane_dead_letters.cpp
+    Result<void> bury(LanePartition& partition, const Record& record, ClockMicros clock,
+                      const Error& error);
+    void tell_buried(const Error& error);
+    void count_buried(LanePartition& partition, const OffsetRange& durable);
 
     // lane.cpp
     void stream();
@@ -100,6 +108,7 @@ private:
     Event event_;
     std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
     std::vector<Row> rows_of_record_;
+    DeadLetterMapper dead_letter_mapper_;
 
     Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
@@ -119,6 +128,9 @@ private:
     std::optional<Error> fatal_;
     std::uint64_t records_ = 0;
     std::uint64_t rows_ = 0;
+    std::uint64_t dead_letters_ = 0;  // Durable.
+    std::uint64_t untold_ = 0;        // Dead letters since the last line about one.
+    Deadline next_tell_ = Deadline::in(std::chrono::milliseconds{0});
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
     std::vector<StoppedPartition> stopped_;          // Of those that are ours.

@@ -222,6 +222,9 @@ std::string print_config(const Config& config) {
     if (config.cassandra) {
         print_cassandra(*config.cassandra, out);
     }
+    if (!config.dead_letters.table.empty()) {
+        out.line(0, "dead_letters", "{table: " + quote(config.dead_letters.table) + "}");
+    }
     out.line(0, "routes", "");
     for (const auto& route : config.routes) {
         print_route(route, out);

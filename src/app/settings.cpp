@@ -17,6 +17,7 @@ constexpr std::array sections{
     Section{"kafka.", "'kafka'", kafka},
     Section{"postgres.", "'postgres'", postgres},
     Section{"cassandra.", "'cassandra'", cassandra},
+    Section{"dead_letters.", "'dead_letters'", dead_letters},
     Section{"routes[].", "a route", route},
     Section{"routes[].<database>.", "a route's 'postgres' or 'cassandra'", target},
     Section{"routes[].<database>.columns.<column>.", "a column", column},

@@ -14,8 +14,11 @@ namespace sluice::settings {
 
 using Names = std::span<const std::string_view>;
 
-inline constexpr std::array<std::string_view, 7> root{
-    "pipeline", "kafka", "postgres", "cassandra", "routes", "start_timeout", "drain_timeout"};
+inline constexpr std::array<std::string_view, 8> root{"pipeline",      "kafka",        "postgres",
+                                                      "cassandra",     "dead_letters", "routes",
+                                                      "start_timeout", "drain_timeout"};
+inline constexpr std::array<std::string_view, 1> dead_letters{"table"};
+inline constexpr std::array<std::string_view, 1> dead_letters_words{"stop"};
 inline constexpr std::array<std::string_view, 3> kafka{"brokers", "start", "properties"};
 inline constexpr std::array<std::string_view, 5> postgres{"url", "user", "password", "pool",
                                                           "schema"};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/dead_letter.hpp"
+
 namespace sluice {
 namespace {
 
@@ -11,6 +13,16 @@ std::optional<Secret> secret_of(const std::optional<Password>& password) {
 
 const std::vector<TargetConfig>& targets_of(const RouteConfig& route, std::string_view lane) {
     return lane == postgres_lane ? route.postgres : route.cassandra;
+}
+
+Target dead_letters_target(const std::string& table) {
+    Target target;
+    target.table = table;
+    target.dead_letters = true;
+    for (const auto column : dead_letter_columns) {
+        target.columns.push_back({.column = std::string(column), .path = {}, .reading = {}});
+    }
+    return target;
 }
 
 bool reads_headers(const std::vector<Route>& routes) {
@@ -47,6 +59,9 @@ std::vector<Route> routes_of(const Config& config, std::string_view lane,
                     .targets = {}};
         for (const auto& target : targets_of(from, lane)) {
             route.targets.push_back(target.target);
+        }
+        if (!config.dead_letters.table.empty()) {
+            route.targets.push_back(dead_letters_target(config.dead_letters.table));
         }
         routes.push_back(std::move(route));
         if (places != nullptr) {
@@ -87,12 +102,14 @@ std::vector<std::string> lane_names(const Config& config) {
 
 std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end) {
     auto routes = routes_of(config, name);
+    const bool buries = !config.dead_letters.table.empty();
     LaneOptions options{.name = std::string(name),
                         .consumer = {.client = client_options(config.kafka),
                                      .group = group_of(config, name),
-                                     .headers = reads_headers(routes)},
+                                     .headers = buries || reads_headers(routes)},
                         .start = config.kafka.start,
                         .until_end = until_end,
+                        .dead_letters = buries,
                         .attempt_wait = std::chrono::milliseconds{
                             std::min<std::int64_t>(10'000, config.start_timeout_ms)}};
     auto log = make_logger(name);

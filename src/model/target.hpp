@@ -48,6 +48,9 @@ struct Target {
     std::vector<ColumnSource> columns;  // Empty in the configuration: by name from the table.
     std::vector<std::string> key;       // Column names; upsert only.
     bool absent_is_null = false;        // `absent: null` instead of keeping the stored value.
+    // Takes the records that the route's other targets can't, and stands behind them; its rows
+    // have the columns of model/dead_letter.hpp.
+    bool dead_letters = false;
 };
 
 // Topics that are read alike and feed the same tables of one destination.

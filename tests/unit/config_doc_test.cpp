@@ -115,6 +115,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
     const std::map<std::string, std::string> expected{
         {"start_timeout", std::to_string(loaded->start_timeout_ms) + " ms"},
         {"drain_timeout", std::to_string(loaded->drain_timeout_ms) + " ms"},
+        {"dead_letters", "stop"},
         {"kafka.start", loaded->kafka.start.spelling},
         {"postgres.pool", std::to_string(loaded->postgres->pool)},
         {"postgres.schema", loaded->postgres->schema},

@@ -34,8 +34,8 @@ std::string cassandra(const std::string& flow) {
 const std::vector<Mistake> names_and_kinds{
     {"unknown_with_nearest",
      with("pipelin: x"),
-     {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, kafka, postgres, cassandra, routes, "
-      "start_timeout, drain_timeout; did you mean 'pipeline'?"}},
+     {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, kafka, postgres, cassandra, "
+      "dead_letters, routes, start_timeout, drain_timeout; did you mean 'pipeline'?"}},
     {"unknown_inside",
      postgres("url: postgresql://h/d, pol: 2"),
      {"f:1:35: unknown setting 'postgres.pol'; allowed: url, user, password, pool, schema; did "
@@ -46,8 +46,8 @@ const std::vector<Mistake> names_and_kinds{
       "did you mean 'user'?"}},
     {"unknown_here_known_there",
      with("brokers: k1"),
-     {"f:5:1: unknown setting 'brokers'; allowed: pipeline, kafka, postgres, cassandra, routes, "
-      "start_timeout, drain_timeout; 'brokers' belongs under 'kafka'"}},
+     {"f:5:1: unknown setting 'brokers'; allowed: pipeline, kafka, postgres, cassandra, "
+      "dead_letters, routes, start_timeout, drain_timeout; 'brokers' belongs under 'kafka'"}},
     {"repeated_section",
      with("kafka: {}"),
      {"f:5:1: 'kafka' is said twice, first at f:1:1; keep one of them"}},
@@ -224,7 +224,16 @@ const std::vector<Mistake> routes{
     {"later_format",
      route("  - topic: a\n    value: avro"),
      {"f:6:12: 'routes[1].value' is 'avro'; allowed: json, string, bytes"}},
-    {"later_setting", with("dead_letters: {topic: x}"), {"f:5:1: unknown setting 'dead_letters'"}},
+    {"dead_letters_setting",
+     with("dead_letters: {tabel: x}"),
+     {"f:5:15: 'dead_letters.table' is missing; for example `dead_letters: {table: dead_letters}`",
+      "f:5:16: unknown setting 'dead_letters.tabel'; allowed: table; did you mean 'table'?"}},
+    {"dead_letters_word",
+     with("dead_letters: skip"),
+     {"f:5:15: 'dead_letters' is 'skip'; allowed: stop"}},
+    {"dead_letters_table",
+     with("dead_letters: {table: a.b.c}"),
+     {"f:5:23: 'dead_letters.table' is 'a.b.c'; write table or schema.table"}},
     {"database_not_configured",
      route("  - topic: a\n    cassandra: true"),
      {"f:6:16: a route feeds 'cassandra', which the file does not configure; add the section"}},

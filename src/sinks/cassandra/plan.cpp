@@ -18,7 +18,8 @@ const ColumnSource* source_of(const Target& target, std::string_view column) {
 }
 
 bool is_bucket(const Target& target, const Column& column) {
-    return target.table.empty() && column.name == bucket_column && column.type == Type::bigint;
+    const bool ours = target.table.empty() || target.dead_letters;
+    return ours && column.name == bucket_column && column.type == Type::bigint;
 }
 
 std::vector<std::string> primary_key(const Table& table) {

@@ -19,6 +19,28 @@ std::string_view data_type(Format format) { return format == Format::bytes ? "bl
 
 Formats formats_of(const Route& route) { return {route.key_format, route.value_format}; }
 
+std::string quoted(const TableName& name) {
+    return quote_identifier(name.keyspace) + "." + quote_identifier(name.table);
+}
+
+// Both in buckets of offsets, so that none of their partitions grows without a bound.
+constexpr auto bucket_key = "PRIMARY KEY ((kafka_topic, kafka_partition, bucket), kafka_offset)";
+
+std::string events_definition(const TableName& name, const Route& route) {
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text, kafka_partition int, bucket bigint, "
+        "kafka_offset bigint, key {}, timestamp timestamp, data {}, {})",
+        quoted(name), data_type(route.key_format), data_type(route.value_format), bucket_key);
+}
+
+std::string dead_letters_definition(const TableName& name) {
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text, kafka_partition int, bucket bigint, "
+        "kafka_offset bigint, timestamp timestamp, key blob, value blob, headers text, reason "
+        "text, error text, {})",
+        quoted(name), bucket_key);
+}
+
 Error missing_table(const Route& route, const Target& target, const TableName& name) {
     return {.action = Action::configure,
             .op = "cassandra.table",
@@ -26,12 +48,11 @@ Error missing_table(const Route& route, const Target& target, const TableName& n
             .code = {},
             .detail = "table '" + name.keyspace + "." + name.table + "' does not exist",
             .hint = target.table.empty()
-                        ? "create it: " +
-                              events_definition(name.keyspace, route.key_format, route.value_format)
+                        ? "create it: " + events_definition(name, route)
                         : "create it, or correct its name (keyspace.table, spelled exactly)"};
 }
 
-Result<void> create_events(Session& session, const std::string& definition, Deadline deadline) {
+Result<void> create_table(Session& session, const std::string& definition, Deadline deadline) {
     auto created = session.query(definition, deadline);
     if (!created) {
         Error error = std::move(created).error();
@@ -97,14 +118,6 @@ Error lacks_permission(std::string_view permission, const Table& table, std::str
                                 quote_identifier(role))};
 }
 
-std::string events_definition(std::string_view keyspace, Format key, Format value) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {}.{} (kafka_topic text, kafka_partition int, bucket bigint, "
-        "kafka_offset bigint, key {}, timestamp timestamp, data {}, PRIMARY KEY ((kafka_topic, "
-        "kafka_partition, bucket), kafka_offset))",
-        quote_identifier(keyspace), events_table, data_type(key), data_type(value));
-}
-
 std::string keyspace_definition(std::string_view keyspace,
                                 const std::optional<std::string>& local_dc,
                                 std::span<const Node> nodes) {
@@ -133,15 +146,17 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
         for (std::size_t t = 0; t < route.targets.size(); ++t) {
             const Target& target = route.targets[t];
             const auto name = split_name(table_of(target), place.keyspace);
-            const auto definition = events_definition(place.keyspace, route.key_format,
-                                                      route.value_format);
+            const auto definition = target.dead_letters ? dead_letters_definition(name)
+                                                        : events_definition(name, route);
             SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
-            if (!table && target.table.empty()) {
+            if (!table && (target.table.empty() || target.dead_letters)) {
                 if (!create) {
-                    out.missing.push_back(definition);
+                    if (std::ranges::find(out.missing, definition) == out.missing.end()) {
+                        out.missing.push_back(definition);
+                    }
                     continue;
                 }
-                SLUICE_TRY(create_events(session, definition, deadline));
+                SLUICE_TRY(create_table(session, definition, deadline));
                 out.created.push_back(definition);
                 SLUICE_ASSIGN(table, read_table(session, name, deadline));
             }

@@ -17,7 +17,7 @@ struct Resolved {
     std::vector<Route> routes;                  // Complete.
     std::vector<std::vector<TablePlan>> plans;  // By route, then by target.
     std::vector<TargetProblem> problems;        // Where not empty, the plans are not.
-    std::vector<std::string> missing;           // Definitions of zero-config tables not yet made.
+    std::vector<std::string> missing;           // Definitions of tables that run makes.
     std::vector<std::string> created;           // Definitions of those that were made.
 };
 
@@ -34,8 +34,6 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
 Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
                                              const Route& route, Deadline deadline);
 
-// CREATE TABLE for the zero-config table of such a route.
-std::string events_definition(std::string_view keyspace, Format key, Format value);
 // CREATE KEYSPACE with min(3, nodes) replicas in `local_dc`, or in every datacenter.
 std::string keyspace_definition(std::string_view keyspace,
                                 const std::optional<std::string>& local_dc,

@@ -92,9 +92,7 @@ Outcome<void> read_keys(Connection& connection, const std::string& oid, Table& t
 
 }  // namespace
 
-std::string Table::quoted() const {
-    return quote_identifier(schema) + "." + quote_identifier(name);
-}
+std::string Table::quoted() const { return TableName{schema, name}.quoted(); }
 
 const Column* Table::find(std::string_view column) const {
     const auto found = std::ranges::find(columns, column, &Column::name);
@@ -107,6 +105,10 @@ Outcome<std::string> current_role(Connection& connection, Deadline deadline) {
         return tl::unexpected(std::move(role).error());
     }
     return quote_identifier(role->text(0, 0));
+}
+
+std::string TableName::quoted() const {
+    return quote_identifier(schema) + "." + quote_identifier(table);
 }
 
 TableName parse_table_name(std::string_view name) {

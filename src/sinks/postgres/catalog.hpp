@@ -75,6 +75,9 @@ Outcome<std::string> current_role(Connection& connection, Deadline deadline);
 struct TableName {
     std::string schema;  // Empty: the first of the search path that has the table.
     std::string table;
+    bool operator==(const TableName&) const = default;
+
+    [[nodiscard]] std::string quoted() const;  // "public"."orders"; `schema` is not empty.
 };
 // "table" or "schema.table", spelled exactly.
 TableName parse_table_name(std::string_view name);

@@ -99,27 +99,25 @@ Outcome<void> inspect_tables(Connection& connection, const OffsetsTable& offsets
         return tl::unexpected(std::move(resolved).error());
     }
     out.target_problems = std::move(resolved->problems);
-    if (resolved->missing.empty()) {
-        return {};
-    }
-    auto allowed = ask(connection,
-                       "SELECT has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, "
-                       "'CREATE') FROM pg_namespace WHERE nspname = $1",
-                       resolved->events_schema, deadline);
-    if (!allowed) {
-        return tl::unexpected(std::move(allowed).error());
-    }
     auto role = current_role(connection, deadline);
     if (!role) {
         return tl::unexpected(std::move(role).error());
     }
-    for (const auto& definition : resolved->missing) {
+    for (const auto& table : resolved->missing) {
+        auto allowed = ask(connection,
+                           "SELECT has_schema_privilege(oid, 'USAGE') AND "
+                           "has_schema_privilege(oid, 'CREATE') FROM pg_namespace "
+                           "WHERE nspname = $1",
+                           table.name.schema, deadline);
+        if (!allowed) {
+            return tl::unexpected(std::move(allowed).error());
+        }
         if (*allowed) {
-            out.notes.push_back("run will create: " + definition);
+            out.notes.push_back("run will create: " + table.definition);
         } else {
             out.problems.push_back(
-                lacks("table 'events' is missing, and the role may not create it",
-                      definition + "; " + events_grants(resolved->events_schema, *role)));
+                lacks("table '" + table.name.table + "' is missing, and the role may not create it",
+                      table.definition + "; " + grants_on(table.name, *role)));
         }
     }
     return {};

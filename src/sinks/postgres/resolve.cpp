@@ -37,9 +37,26 @@ Outcome<std::string> schema_for_events(Connection& connection, const std::string
     return found->size() == 0 ? std::string("public") : found->text(0, 0);
 }
 
-Outcome<void> create_events(Connection& connection, const std::string& schema,
-                            const std::string& definition, Deadline deadline) {
-    auto created = connection.script(definition, deadline);
+std::string events_definition(const TableName& name, const Route& route) {
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text NOT NULL, kafka_partition integer NOT "
+        "NULL, kafka_offset bigint NOT NULL, key {}, timestamp timestamptz, data {})",
+        name.quoted(), data_type(route.key_format, "jsonb"),
+        data_type(route.value_format, "jsonb"));
+}
+
+// json, not jsonb: a header may hold what jsonb can't.
+std::string dead_letters_definition(const TableName& name) {
+    return fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text NOT NULL, kafka_partition integer NOT "
+        "NULL, kafka_offset bigint NOT NULL, timestamp timestamptz, key bytea, value bytea, "
+        "headers json, reason text NOT NULL, error text NOT NULL, "
+        "written_at timestamptz NOT NULL DEFAULT now())",
+        name.quoted());
+}
+
+Outcome<void> create_table(Connection& connection, const MissingTable& table, Deadline deadline) {
+    auto created = connection.script(table.definition, deadline);
     // Of two processes that create the table at once one fails; the table is there all the same.
     constexpr std::string_view duplicate_table = "42P07";
     constexpr std::string_view unique_violation = "23505";
@@ -49,8 +66,8 @@ Outcome<void> create_events(Connection& connection, const std::string& schema,
     }
     if (created.error().error.code == "42501") {
         if (auto role = current_role(connection, deadline)) {
-            created.error().error.hint = "have this run by a role that may: " + definition + "; " +
-                                         events_grants(schema, *role);
+            created.error().error.hint = "have this run by a role that may: " + table.definition +
+                                         "; " + grants_on(table.name, *role);
         }
     }
     return tl::unexpected(std::move(created).error());
@@ -76,7 +93,7 @@ public:
         if (!schema) {
             return tl::unexpected(std::move(schema).error());
         }
-        out_.events_schema = std::move(*schema);
+        events_schema_ = std::move(*schema);
         for (std::size_t r = 0; r < routes_.size(); ++r) {
             out_.routes.push_back(routes_[r]);
             out_.plans.emplace_back();
@@ -94,8 +111,8 @@ private:
         const Target& target = routes_[route].targets[index];
         const std::string name(table_of(target));
         auto table = read_table(connection_, parse_table_name(name), deadline_);
-        if (table && !*table && target.table.empty()) {
-            table = make_events(route, index);
+        if (table && !*table && (target.table.empty() || target.dead_letters)) {
+            table = make_table(route, index);
         } else if (table && !*table) {
             out_.problems.push_back({route, index, missing_table(name)});
         }
@@ -117,26 +134,32 @@ private:
         return {};
     }
 
-    // A zero-config table that is missing. Nothing where it is not made.
-    Outcome<std::optional<Table>> make_events(std::size_t route, std::size_t index) {
-        if (const auto topic = begun_topic(routes_[route])) {
+    // A table that is missing. Nothing where it is not made.
+    Outcome<std::optional<Table>> make_table(std::size_t route, std::size_t index) {
+        const Target& target = routes_[route].targets[index];
+        const auto topic = begun_topic(routes_[route]);
+        if (!target.dead_letters && topic) {
             out_.problems.push_back({route, index, lost_table("postgres", "42P01", *topic)});
             return std::optional<Table>{};
         }
-        const auto& schema = out_.events_schema;
-        const auto definition = events_definition(schema, routes_[route].key_format,
-                                                  routes_[route].value_format);
-        if (!options_.create || needed_by_begun()) {
-            out_.missing.push_back(definition);
+        MissingTable missing{parse_table_name(table_of(target)), {}};
+        if (missing.name.schema.empty()) {
+            missing.name.schema = events_schema_;
+        }
+        missing.definition = target.dead_letters ? dead_letters_definition(missing.name)
+                                                 : events_definition(missing.name, routes_[route]);
+        if (!options_.create || (!target.dead_letters && needed_by_begun())) {
+            if (std::ranges::find(out_.missing, missing) == out_.missing.end()) {
+                out_.missing.push_back(std::move(missing));
+            }
             return std::optional<Table>{};
         }
-        auto created = create_events(connection_, schema, definition, deadline_);
+        auto created = create_table(connection_, missing, deadline_);
         if (!created) {
             return tl::unexpected(std::move(created).error());
         }
-        out_.created.push_back(definition);
-        return read_table(connection_, {.schema = schema, .table = std::string(events_table)},
-                          deadline_);
+        out_.created.push_back(missing.definition);
+        return read_table(connection_, missing.name, deadline_);
     }
 
     [[nodiscard]] std::optional<std::string> begun_topic(const Route& route) const {
@@ -156,23 +179,16 @@ private:
     std::span<const Route> routes_;
     const ResolveOptions& options_;
     Deadline deadline_;
+    std::string events_schema_;  // Where tables are made whose names have none.
     Resolved out_;
 };
 
 }  // namespace
 
-std::string events_definition(const std::string& schema, Format key, Format value) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {}.{} (kafka_topic text NOT NULL, kafka_partition integer NOT "
-        "NULL, kafka_offset bigint NOT NULL, key {}, timestamp timestamptz, data {})",
-        quote_identifier(schema), quote_identifier(events_table), data_type(key, "jsonb"),
-        data_type(value, "jsonb"));
-}
-
-std::string events_grants(const std::string& schema, const std::string& role) {
+std::string grants_on(const TableName& table, const std::string& role) {
     return fmt::format("GRANT USAGE ON SCHEMA {0} TO {2}; GRANT SELECT, INSERT, UPDATE, DELETE ON "
-                       "{0}.{1} TO {2};",
-                       quote_identifier(schema), quote_identifier(events_table), role);
+                       "{1} TO {2};",
+                       quote_identifier(table.schema), table.quoted(), role);
 }
 
 Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,

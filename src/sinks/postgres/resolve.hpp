@@ -13,26 +13,30 @@
 
 namespace sluice::postgres {
 
+// A zero-config table, or one of dead letters.
+struct MissingTable {
+    TableName name;
+    std::string definition;
+    bool operator==(const MissingTable&) const = default;
+};
+
 struct Resolved {
     std::vector<Route> routes;                  // Complete.
     std::vector<std::vector<TablePlan>> plans;  // By route, then by target.
     std::vector<TargetProblem> problems;        // Where not empty, the plans are not.
-    std::string events_schema;                  // Where a zero-config table is made.
-    std::vector<std::string> missing;           // Definitions of zero-config tables not yet made.
-    std::vector<std::string> created;           // And of those that were made now.
+    std::vector<MissingTable> missing;  // Those that run makes, where they are not made yet.
+    std::vector<std::string> created;   // The definitions of those that were made now.
 };
 
 struct ResolveOptions {
     std::string own_schema;       // Where the offsets live: no place for a table of rows.
     std::set<std::string> begun;  // Topics with progress: their table would lack what is written.
-    bool create = false;          // Zero-config tables that are missing are made first.
+    bool create = false;          // Tables that run makes are made first.
 };
 
 Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
                           const ResolveOptions& options, Deadline deadline);
-// CREATE TABLE for the zero-config table of such a route.
-std::string events_definition(const std::string& schema, Format key, Format value);
-// And what lets `role` (quoted) write to it.
-std::string events_grants(const std::string& schema, const std::string& role);
+// What lets `role` (quoted) write to a table that somebody else has made for it.
+std::string grants_on(const TableName& table, const std::string& role);
 
 }  // namespace sluice::postgres

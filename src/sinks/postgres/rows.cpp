@@ -75,9 +75,10 @@ void append_key_part(const Column& column, const EncodedCell& cell, std::string&
 std::string_view TableRows::row(std::size_t index) const { return span(index, index + 1); }
 
 std::string_view TableRows::span(std::size_t first, std::size_t last) const {
-    const std::size_t begin = rows[first].begin;
-    const std::size_t end = last < rows.size() ? rows[last].begin : bytes.size();
-    return std::string_view(bytes).substr(begin, end - begin);
+    const auto begin_of = [this](std::size_t row) -> std::size_t {
+        return row < rows.size() ? rows[row].begin : bytes.size();
+    };
+    return std::string_view(bytes).substr(begin_of(first), begin_of(last) - begin_of(first));
 }
 
 std::size_t Piece::bytes() const {
