@@ -126,3 +126,16 @@ def test_dead_letters_survive_a_kill_exactly_once(sluice, make_topic, kafka, dat
                            own_keyspace.rows("SELECT kafka_partition, kafka_offset FROM {ks}.lost"))):
         assert sorted(letters) == [(p, n) for p in range(3) for n in range(20_000) if n % 50 == 3]
         assert sorted(rows) == [(p, n) for p in range(3) for n in range(20_000) if n % 50 != 3]
+
+
+def test_two_pipelines_share_a_table_of_dead_letters(sluice, make_topic, own_keyspace):
+    """They keep the same record under the same key; the second one's first start is not held up by it."""
+    topic = make_topic(1)
+    own_keyspace.create("CREATE TABLE {ks}.a (n int PRIMARY KEY)", "CREATE TABLE {ks}.b (n int PRIMARY KEY)")
+    topic.send('{"n": "x"}', '{"n": 1}')
+    for table in "ab":
+        route = f"    cassandra: {{table: {table}}}"
+        file = sluice.config(topic, route, None, own_keyspace, pipeline=f"{topic.name}-{table}", **SETTING)
+        sluice.drain_file(file).expect(0)
+        assert own_keyspace.rows(f"SELECT n FROM {{ks}}.{table}") == [(1,)]
+    assert len(own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost")) == 1

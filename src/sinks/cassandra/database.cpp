@@ -169,6 +169,9 @@ Result<void> Database::check_afresh(std::span<const Position> positions, Deadlin
         SLUICE_ASSIGN(const bool known, progress_.knows(session_, topic, deadline));
         for (std::size_t r = 0; !known && r < routes_.size(); ++r) {
             for (std::size_t t = 0; feeds(routes_[r], topic) && t < plans_[r].size(); ++t) {
+                if (routes_[r].targets[t].dead_letters) {
+                    continue;  // Nothing is lost where another pipeline's stand there too.
+                }
                 const auto table = name_of(routes_[r].targets[t], place_);
                 SLUICE_ASSIGN(const bool rows,
                               has_rows_of(plans_[r][t], table, positions, topic, deadline));
