@@ -176,10 +176,9 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     // A tick for every record, also for one that is refused: whoever passes it gives the same.
     const commit::WriteClock before = partition.clock;
     const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
-    const auto condemned = partition.condemned.find(record.offset);
-    auto written = condemned == partition.condemned.end() ? write_rows(partition, record, clock)
-                                                          : fail(condemned->second);
-    if (!written && lane_.options_.dead_letters && written.error().action == Action::reject) {
+    auto written = write_rows(partition, record, clock);
+    if (!written && !lane_.options_.dead_letters.empty() &&
+        written.error().action == Action::reject) {
         written = bury(partition, record, clock, written.error());
     }
     if (!written) {

@@ -28,8 +28,8 @@ struct LaneOptions {
     kafka::ConsumerOptions consumer;
     StartPolicy start;
     bool until_end = false;
-    // Records that their tables can't take go to the last target of their route.
-    bool dead_letters = false;
+    // The table that takes the records which don't fit their tables: each route's last target.
+    std::string dead_letters{};  // Empty: such a record stops its partition.
     // How long one attempt to start may wait for the servers.
     std::chrono::milliseconds attempt_wait{10'000};
 };

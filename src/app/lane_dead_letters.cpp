@@ -12,21 +12,6 @@ constexpr auto tell_every = 1s;
 
 }  // namespace
 
-// A record that only the server refused is delivered again, because its bytes are gone by now.
-// A dead letter that is refused too stops its partition.
-void Lane::Worker::handle(const Rejected& rejected) {
-    LanePartition* partition = find(rejected.partition);
-    if (!lane_.options_.dead_letters || partition == nullptr ||
-        partition->phase == PartitionPhase::stopped ||
-        std::ranges::binary_search(partition->buried, rejected.offset)) {
-        stop_partition(rejected.partition, rejected.error);
-        return;
-    }
-    partition->condemned.insert_or_assign(rejected.offset, rejected.error);
-    take_again(*partition);
-    next_settle_ = Deadline::in(0s);
-}
-
 // Hands the record to the dead letters in place of its tables.
 Result<void> Lane::Worker::bury(LanePartition& partition, const Record& record, ClockMicros clock,
                                 const Error& error) {
@@ -57,8 +42,6 @@ void Lane::Worker::count_buried(LanePartition& partition, const OffsetRange& dur
     dead_letters_ += count;
     rows_ -= count;  // The destination counts them among its rows.
     buried.erase(from, to);
-    partition.condemned.erase(partition.condemned.lower_bound(durable.from),
-                              partition.condemned.lower_bound(durable.to));
 }
 
 }  // namespace sluice

@@ -43,7 +43,6 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .end = {},
                                                        .fault = {},
                                                        .fetch_at = Deadline::never(),
-                                                       .condemned = {},
                                                        .buried = {},
                                                        .seen_ends = {}});
     }
@@ -94,8 +93,6 @@ void Lane::Worker::handle(const Ready& ready) {
     partition->position = ready.next;
     partition->at_end = false;
     partition->buried.clear();  // What was durable of it has been told before.
-    partition->condemned.erase(partition->condemned.begin(),
-                               partition->condemned.lower_bound(ready.next));
     if (waiting_routes_.contains(partition->route)) {
         partition->phase = PartitionPhase::held;
         return;
@@ -125,7 +122,7 @@ void Lane::Worker::handle(const Skipped& skipped) {
                    skipped.table, skipped.rows);
     }
     before += skipped.rows;
-    rows_ -= skipped.rows;
+    (skipped.table == lane_.options_.dead_letters ? dead_letters_ : rows_) -= skipped.rows;
 }
 
 void Lane::Worker::handle(const Fenced& fenced) {
@@ -135,18 +132,16 @@ void Lane::Worker::handle(const Fenced& fenced) {
     }
     log_->warn("{}: somebody else has moved it on; reads its progress again",
                fenced.partition.to_string());
-    take_again(*partition);
-}
-
-// Its records are delivered again from where its progress stands.
-void Lane::Worker::take_again(LanePartition& partition) {
-    if (auto stopped = consumer_->stop(partition.id); !stopped) {
-        stop_partition(partition.id, stopped.error());
+    if (auto stopped = consumer_->stop(fenced.partition); !stopped) {
+        stop_partition(fenced.partition, stopped.error());
         return;
     }
-    partition.prefix.reset();
-    partition.committed.reset();
-    partition.phase = PartitionPhase::assigned;
+    partition->prefix.reset();
+    partition->phase = PartitionPhase::assigned;
+}
+
+void Lane::Worker::handle(const Rejected& rejected) {
+    stop_partition(rejected.partition, rejected.error);
 }
 
 void Lane::Worker::handle(const Refused& refused) {

@@ -1,6 +1,6 @@
 // The lane's thread. Split over five files: starting (lane_start.cpp), finding each partition's
-// position (lane_settle.cpp), owning partitions (lane_partitions.cpp), and the records' way
-// (lane.cpp).
+// position (lane_settle.cpp), owning partitions (lane_partitions.cpp), what becomes of bad records
+// (lane_dead_letters.cpp), and the records' way (lane.cpp).
 #pragma once
 
 #include <map>
@@ -60,7 +60,6 @@ private:
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
     void give_up_routes();
-    void take_again(LanePartition& partition);
     void stop_partition(const TopicPartition& id, const Error& error);
     void fetch_later(const kafka::PartitionFault& fault);
     void fetch_again();

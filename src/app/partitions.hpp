@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -44,8 +43,6 @@ struct LanePartition {
     std::optional<Error> fault;                   // Why it is, or last was, faulted.
     Deadline fetch_at = Deadline::never();        // Faulted: when it is tried again.
 
-    // Refused by the server: dead letters when they are delivered again.
-    std::map<Offset, Error> condemned;
     std::deque<Offset> buried;  // Handed over as dead letters, and not durable yet; ascending.
 
     // New to the group: what the other partitions' ends were when it was discovered.

@@ -109,7 +109,7 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
                                      .headers = buries || reads_headers(routes)},
                         .start = config.kafka.start,
                         .until_end = until_end,
-                        .dead_letters = buries,
+                        .dead_letters = config.dead_letters.table,
                         .attempt_wait = std::chrono::milliseconds{
                             std::min<std::int64_t>(10'000, config.start_timeout_ms)}};
     auto log = make_logger(name);

@@ -7,6 +7,8 @@ from servers import eventually
 from test_bad_records import CASSANDRA, POSTGRES, columns_of, send_bad
 
 SETTING = {"dead_letters": "{table: lost}"}
+# Found before a row is sent; what only the server refuses stops its partition.
+FITTING = [case for case in POSTGRES if case[-1] != "23514"]
 PLACE = "kafka_partition, kafka_offset, value, reason, error"
 
 
@@ -26,20 +28,20 @@ def expect_letters(letters, cases):
 
 @pytest.mark.parametrize("mode", ["append", "upsert"])
 def test_each_value_that_does_not_fit_is_a_dead_letter_in_postgres(sluice, make_topic, database, mode):
-    topic = make_topic(len(POSTGRES) + 1)
-    definition = ", ".join(f"{column} {type_}" for column, type_, *_ in POSTGRES)
+    topic = make_topic(len(FITTING) + 1)
+    definition = ", ".join(f"{column} {type_}" for column, type_, *_ in FITTING)
     database.execute(f"CREATE TABLE t (id text PRIMARY KEY, {definition})")
-    send_bad(topic, POSTGRES)
+    send_bad(topic, FITTING)
     key = ", key: [id]" if mode == "upsert" else ""
-    route = f"    postgres: {{table: t, mode: {mode}{key}, columns: {{id: value.id, {columns_of(POSTGRES)}}}}}"
+    route = f"    postgres: {{table: t, mode: {mode}{key}, columns: {{id: value.id, {columns_of(FITTING)}}}}}"
     file = sluice.config(topic, route, database, **SETTING)
     done = sluice.drain_file(file).expect(0)
-    done.has(f"{len(POSTGRES)} records went to the dead letters")
-    done.has(f"{len(good_ids(POSTGRES))} rows from")
-    assert sorted(row[0] for row in database.rows("SELECT id FROM t")) == good_ids(POSTGRES)
-    expect_letters(database.rows(f"SELECT {PLACE} FROM lost"), POSTGRES)
+    done.has(f"{len(FITTING)} records went to the dead letters")
+    done.has(f"{len(good_ids(FITTING))} rows from")
+    assert sorted(row[0] for row in database.rows("SELECT id FROM t")) == good_ids(FITTING)
+    expect_letters(database.rows(f"SELECT {PLACE} FROM lost"), FITTING)
     sluice.drain_file(file).expect(0)
-    assert database.value("SELECT count(*) FROM lost") == len(POSTGRES)
+    assert database.value("SELECT count(*) FROM lost") == len(FITTING)
 
 
 def test_each_value_that_does_not_fit_is_a_dead_letter_in_cassandra(sluice, make_topic, own_keyspace):
@@ -71,16 +73,54 @@ def test_a_dead_letter_keeps_the_record_as_it_came(sluice, make_topic, database,
         assert (second[4], bytes(second[5]), second[6]) == (None, b"", None)
 
 
-def test_many_dead_letters_amid_a_large_batch_leave_every_other_record(sluice, make_topic, database):
-    """Refused by the server alone: the record is found by its line, its neighbours are written in order."""
+def test_many_dead_letters_amid_large_batches_leave_every_other_record(sluice, make_topic, database, own_keyspace):
     topic = make_topic(2)
-    database.execute("CREATE TABLE t (id int CHECK (id % 1000 <> 7))")
+    database.execute("CREATE TABLE t (id int, v int)", "CREATE TABLE u (id int PRIMARY KEY, v int)")
+    own_keyspace.create("CREATE TABLE {ks}.t (id int PRIMARY KEY, v int)")
     for partition in range(2):
-        topic.send(*(f'{{"id": {n}}}' for n in range(10_000)), partition=partition)
-    sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database, **SETTING)).expect(0)
-    assert database.value("SELECT count(*) FROM t") == 19_980
-    letters = database.rows("SELECT kafka_partition, kafka_offset, reason FROM lost ORDER BY 1, 2")
-    assert letters == [(p, n, "postgres.copy 23514") for p in range(2) for n in range(7, 10_000, 1000)]
+        topic.send(*(f'{{"id": {n * 2 + partition}, "v": {n if n % 100 else 99_999_999_999}}}' for n in range(10_000)),
+                   partition=partition)
+    file = sluice.config(topic, "    postgres: [{table: t}, {table: u, mode: upsert, key: id}]\n    cassandra: {table: t}",
+                         database, own_keyspace, **SETTING)
+    done = sluice.drain_file(file).expect(0)
+    done.has("postgres: 39,600 rows from 20,000 records").has("cassandra: 19,800 rows from 20,000 records")
+    assert len(done.lines("200 records went to the dead letters")) == 2
+    expected = [(n * 2 + p, n) for p in range(2) for n in range(10_000) if n % 100]
+    for found in (database.rows("SELECT * FROM t"), database.rows("SELECT * FROM u"),
+                  own_keyspace.rows("SELECT id, v FROM {ks}.t")):
+        assert sorted(found) == sorted(expected)
+    letters = sorted((p, n) for p in range(2) for n in range(0, 10_000, 100))
+    assert sorted(database.rows("SELECT kafka_partition, kafka_offset FROM lost")) == letters
+    assert sorted(own_keyspace.rows("SELECT kafka_partition, kafka_offset FROM {ks}.lost")) == letters
+
+
+def test_what_only_the_server_refuses_stops_the_partition(sluice, make_topic, database):
+    """It may be the table's fault: its neighbours tell, and a dead letter is no proof."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int CHECK (id > 0))")
+    topic.send("no JSON", '{"id": 1}', '{"id": -1}', '{"id": 2}')
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    sluice.drain_file(file).expect(1).has("is stopped", f"{topic.name}[0]@2", "t_id_check")
+    assert database.rows("SELECT id FROM t") == [(1,)]
+    assert database.rows("SELECT kafka_offset FROM lost") == [(0,)]
+    database.execute("ALTER TABLE t DROP CONSTRAINT t_id_check")
+    sluice.drain_file(file).expect(0)
+    assert sorted(database.rows("SELECT id FROM t")) == [(-1,), (1,), (2,)]
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_a_pipeline_that_has_begun_may_get_a_table_of_dead_letters(sluice, make_topic, database, own_keyspace, lane):
+    topic = make_topic(1)
+    place = (database, None) if lane == "postgres" else (None, own_keyspace)
+    topic.send("1")
+    sluice.drain_file(sluice.config(topic, "", *place)).expect(0)
+    topic.send("no JSON", "2")
+    file = sluice.config(topic, "", *place, **SETTING)
+    sluice.run("check", "-c", file).expect(0).has("run will create", "lost")
+    sluice.drain_file(file).expect(0).has("created the table", "lost")
+    rows = (database.rows("SELECT kafka_offset FROM lost") if lane == "postgres"
+            else own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost"))
+    assert rows == [(1,)]
 
 
 def test_a_table_fault_is_no_dead_letter(sluice, make_topic, database):
@@ -100,12 +140,12 @@ def test_a_table_fault_is_no_dead_letter(sluice, make_topic, database):
 
 def test_a_dead_letter_that_is_refused_too_stops_the_partition(sluice, make_topic, database):
     topic = make_topic(1)
-    database.execute("CREATE TABLE t (id int CHECK (id > 0))")
-    topic.send('{"id": 1}', '{"id": -1}', '{"id": 2}')
+    database.execute("CREATE TABLE t (id int)",
+                     "CREATE TABLE lost (kafka_topic text, kafka_partition int, kafka_offset bigint, "
+                     "timestamp timestamptz, key bytea, value bytea, headers json, reason text, "
+                     "error text CHECK (error = ''))")
+    topic.send('{"id": 1}', '{"id": "x"}', '{"id": 2}')
     file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
-    sluice.run("check", "-c", file).expect(0).has("run will create", "lost")
-    database.execute("CREATE TABLE lost (kafka_topic text, kafka_partition int, kafka_offset bigint, timestamp timestamptz,"
-                     " key bytea, value bytea, headers json, reason text, error text CHECK (error = ''))")
     sluice.drain_file(file).expect(1).has("is stopped", f"{topic.name}[0]@1", "lost_error_check")
     assert database.rows("SELECT id FROM t") == [(1,)]
 

@@ -99,7 +99,7 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     SLUICE_ASSIGN(database->id_, database->progress_.open(database->session_, deadline));
     SLUICE_ASSIGN(const auto begun, database->begun_zero_config(routes, deadline));
     SLUICE_ASSIGN(auto resolved, resolve(database->session_, database->place_, routes,
-                                         !begun.has_value(), deadline));
+                                         begun ? Create::dead_letters : Create::all, deadline));
     if (!resolved.missing.empty()) {
         return fail(lost_table("cassandra", {}, begun.value_or("")));
     }

@@ -137,7 +137,7 @@ std::string keyspace_definition(std::string_view keyspace,
 }
 
 Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
-                         bool create, Deadline deadline) {
+                         Create create, Deadline deadline) {
     Resolved out;
     for (std::size_t r = 0; r < routes.size(); ++r) {
         const Route& route = routes[r];
@@ -150,7 +150,9 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
                                                         : events_definition(name, route);
             SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
             if (!table && (target.table.empty() || target.dead_letters)) {
-                if (!create) {
+                const bool made = target.dead_letters ? create != Create::nothing
+                                                      : create == Create::all;
+                if (!made) {
                     if (std::ranges::find(out.missing, definition) == out.missing.end()) {
                         out.missing.push_back(definition);
                     }

@@ -27,9 +27,13 @@ struct Place {
     std::optional<std::string> username;  // Whose privileges are looked up; nothing: nobody's.
 };
 
-// Reads the tables. With `create`, zero-config tables that are missing are made first.
+// Which of the missing tables are made: a zero-config table made anew would hide that rows are
+// gone.
+enum class Create : std::uint8_t { nothing, dead_letters, all };
+
+// Reads the tables, and makes those that are to be made.
 Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
-                         bool create, Deadline deadline);
+                         Create create, Deadline deadline);
 // The plans of one complete route, read again; fails with what keeps it from being written.
 Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
                                              const Route& route, Deadline deadline);
