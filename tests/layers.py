@@ -11,18 +11,19 @@ from pathlib import Path
 
 # What a folder may include besides itself. `sinks` are the files that all sinks share.
 STAGES = ("kafka", "decode", "map", "commit", "sinks")
-ALLOWED = {"base": set(), "model": {"base"}, **{stage: {"base", "model"} for stage in STAGES}}
+ALLOWED = {"base": set(), "model": {"base"}, "http": {"base"}, **{stage: {"base", "model"} for stage in STAGES}}
 SINK = {"base", "model", "sinks"}
-APP = {"base", "model", *STAGES}
+APP = {"base", "model", "http", *STAGES}
 
 # One sink may use another stage, by these headers alone.
 EXCEPTIONS = {"sinks/deadletter": {"kafka/producer.hpp", "kafka/client.hpp"}}
 
-# Foreign C interfaces: who may include them.
+# Foreign interfaces: who may include them.
 C_HEADERS = {
     re.compile(r"(librdkafka/)?rdkafka\w*\.h"): "kafka",
     re.compile(r"(postgresql/)?(libpq-fe|libpq-events|postgres_ext|pg_config)\.h"): "sinks/postgres",
     re.compile(r"(sluice/)?cassandra_bridge\.h"): "sinks/cassandra",
+    re.compile(r"httplib\.h"): "http",
 }
 
 # Headers that show a C interface, for their own folder only. Every other header must not show one, not even by way
@@ -129,6 +130,8 @@ EXAMPLES = {
     "app/a.cpp": ("#include <librdkafka/rdkafka.h>\n", "belongs to kafka alone"),
     "sinks/b.cpp": ("#include <libpq-fe.h>\n", "belongs to sinks/postgres alone"),
     "app/b.cpp": ("#include <sluice/cassandra_bridge.h>\n", "belongs to sinks/cassandra alone"),
+    "app/e.cpp": ("#include <httplib.h>\n", "belongs to http alone"),
+    "http/a.cpp": ('#include "model/x.hpp"\n', "http must not include model"),
     "app/c.cpp": ('#include "kafka/handles.hpp"\n', "is private to kafka"),
     "app/d.cpp": ('#include "x.hpp"\n', "there is no src/x.hpp"),
     "kafka/b.hpp": ('#pragma once\n#include "kafka/handles.hpp"\n', "shows librdkafka/rdkafka.h"),
@@ -138,10 +141,11 @@ EXAMPLES = {
 }
 SOUND = {
     "kafka/x.hpp": "#pragma once\n", "kafka/producer.hpp": "#pragma once\n", "map/x.hpp": "#pragma once\n",
+    "model/x.hpp": "#pragma once\n", "http/x.hpp": "#pragma once\n",
     "app/x.hpp": "// What it is for.\n#pragma once\n", "sinks/cassandra/x.hpp": "#pragma once\n",
     "map/b.hpp": "#pragma once\n", "kafka/handles.hpp": "#pragma once\n#include <librdkafka/rdkafka.h>\n",
     "sinks/deadletter/ok.cpp": '#include "kafka/producer.hpp"\n',
-    "app/ok.cpp": '#include "kafka/x.hpp"\n#include "sinks/cassandra/x.hpp"\n',
+    "app/ok.cpp": '#include "kafka/x.hpp"\n#include "sinks/cassandra/x.hpp"\n#include "http/x.hpp"\n',
 }
 
 

@@ -11,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../sandbox.d/state.sh"
 DEPS_BUILD=(
   g++ cmake ninja-build make pkg-config libsimdjson-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libpq-dev
   libexpected-dev libgtest-dev libgmock-dev libssl-dev zlib1g-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
-  clang-format-14
+  libcpp-httplib-dev prometheus-cpp-dev clang-format-14
 )
 DEPS_SERVERS=(openjdk-17-jre-headless maven postgresql python3-venv)
 RUST_VERSION_MIN=1.88
