@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
 
 #include "app/lane_worker.hpp"
 #include "base/check.hpp"
@@ -68,6 +69,14 @@ void Lane::join() {
     if (thread_.joinable()) {
         thread_.join();
     }
+}
+
+std::string_view rejection_reason(const Error& error) {
+    constexpr std::array<std::string_view, 3> stages{"decode", "map", "encode"};
+    const std::string_view op = error.op;
+    const auto stage = op.substr(op.find('.') + 1);  // Of "postgres.encode"; of "map", all of it.
+    const auto found = std::ranges::find(stages, stage);
+    return found == stages.end() ? "database" : *found;
 }
 
 LaneStatus Lane::status() const {
@@ -189,6 +198,8 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     destination_.end_record(partition.route, record);
     partition.position = record.offset.next();
     ++records_;
+    bytes_ += record.key.value_or("").size() + record.value.value_or("").size();
+    mapped_ += rows_of_record_.size();
 }
 
 Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
@@ -292,25 +303,57 @@ void Lane::Worker::finish() {
 
 void Lane::Worker::publish() {
     next_publish_ = Deadline::in(publish_every);
-    std::uint64_t lag = 0;
-    for (const auto& [id, partition] : partitions_) {
-        lag += consumer_ && partition.prefix ? lag_of(partition) : 0;
-    }
+    LaneStatus now = observed();
     const std::lock_guard lock(lane_.mutex_);
     LaneStatus& status = lane_.status_;
+    now.name = std::move(status.name);
+    now.phase = status.phase;
+    now.started = status.started;
+    if (now.phase != LanePhase::running) {
+        now.waiting = std::move(status.waiting);
+    }
+    std::swap(status, now);  // What was published before dies without the lock.
+}
+
+// All but what the lane's phases are.
+LaneStatus Lane::Worker::observed() const {
+    LaneStatus status;
     status.records = records_;
+    status.bytes = bytes_;
+    status.mapped = mapped_;
     status.rows = rows_;
     status.dead_letters = dead_letters_;
-    status.skipped = 0;
     for (const auto& [table, rows] : skipped_) {
         status.skipped += rows;
     }
-    status.lag = lag;
-    status.partitions = partitions_.size();
+    status.waiting = trouble();
     status.stopped = stopped_;
-    if (status.phase == LanePhase::running) {
-        status.waiting = trouble();
+    status.writes = destination_.counts();
+    for (const auto& [why, times] : starts_) {
+        status.writes.retries[why] += times;
     }
+    status.rejected = rejected_;
+    status.progressed = progressed_;
+    auto partitions = owned();
+    for (const auto& partition : partitions) {
+        status.lag += partition.lag.value_or(0);
+    }
+    status.partitions = std::make_shared<const std::vector<PartitionStatus>>(std::move(partitions));
+    return status;
+}
+
+std::vector<PartitionStatus> Lane::Worker::owned() const {
+    std::vector<PartitionStatus> all;
+    for (const auto& [id, partition] : partitions_) {
+        if (!consumer_) {
+            break;  // Given away.
+        }
+        all.push_back({.id = id, .phase = partition.phase, .lag = {}});
+        if (partition.prefix) {
+            all.back().lag = lag_of(partition);
+        }
+    }
+    return all;
 }
 
 std::uint64_t Lane::Worker::lag_of(const LanePartition& partition) const {

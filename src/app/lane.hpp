@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "app/config.hpp"
+#include "app/partitions.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "kafka/consumer.hpp"
@@ -46,21 +48,40 @@ struct StoppedPartition {
     Error error;
 };
 
-// A copy of what a lane says of itself; counters are since the process started.
+struct PartitionStatus {
+    TopicPartition id;
+    PartitionPhase phase = PartitionPhase::assigned;
+    std::optional<std::uint64_t> lag;  // Records; from Ready on.
+};
+
+// A copy of what a lane says of itself; counters are since the process started. Once all that was
+// read is durable, mapped = rows + skipped, unless partitions were given away, fenced or stopped
+// meanwhile: what was under way then is dropped, and counted again when it is read again.
 struct LaneStatus {
     std::string name;
     LanePhase phase = LanePhase::starting;
     bool started = false;            // Has been running, whatever it is now.
     std::uint64_t records = 0;       // Delivered and mapped.
+    std::uint64_t bytes = 0;         // Of the keys and values of these.
+    std::uint64_t mapped = 0;        // Rows that these gave.
     std::uint64_t rows = 0;          // Durable.
     std::uint64_t skipped = 0;       // Rows for which the tables' own triggers returned null.
     std::uint64_t dead_letters = 0;  // Records, durable among the dead letters.
     std::uint64_t lag = 0;           // Records behind the end, as far as known.
-    std::size_t partitions = 0;      // Ours now.
     std::optional<Error> waiting;    // Why it does not start, or waits at the moment.
     std::vector<StoppedPartition> stopped;
     std::optional<Error> failed;  // Ended by this.
+    WriteCounts writes;           // And attempts to start, among the retries.
+    // Records that stopped their partition, by rejection_reason().
+    std::map<std::string, std::uint64_t> rejected;
+    // When progress was stored last: with rows in PostgreSQL, for Cassandra in the group.
+    std::optional<std::chrono::steady_clock::time_point> progressed;
+    // Ours now; never changed once it is published, so that copies may share it. Null: none.
+    std::shared_ptr<const std::vector<PartitionStatus>> partitions;
 };
+
+// Where a record was refused: "decode", "map", "encode", or "database".
+std::string_view rejection_reason(const Error& error);
 
 class Lane {
 public:

@@ -105,6 +105,7 @@ void Lane::Worker::handle(const Ready& ready) {
 
 void Lane::Worker::handle(const Durable& durable) {
     rows_ += durable.rows;
+    progress_stored(false);
     LanePartition* partition = find(durable.range.partition);
     if (partition != nullptr) {
         count_buried(*partition, durable.range);
@@ -222,6 +223,9 @@ void Lane::Worker::stop_partition(const TopicPartition& id, const Error& error) 
     }
     partition->phase = PartitionPhase::stopped;
     stopped_.push_back({.partition = id, .error = error});
+    if (error.action == Action::reject) {
+        ++rejected_[std::string(rejection_reason(error))];
+    }
     log_->error("partition {} is stopped: {}", id.to_string(), error.message());
     if (auto stopped = consumer_->stop(id); !stopped) {
         log_->warn("{}", stopped.error().message());
@@ -281,7 +285,10 @@ Position Lane::Worker::position_of(const LanePartition& partition) const {
 // Sends what has become durable since the last commit, every second. Built from what is ours
 // now: the broker would take a member's commit for any partition.
 void Lane::Worker::commit_progress(bool wait) {
-    if (const auto result = consumer_->take_commit_result(); result && !*result) {
+    const auto result = consumer_->take_commit_result();
+    if (result && *result) {
+        progress_stored(true);
+    } else if (result) {
         log_->warn("progress was not committed to the group, tries again: {}",
                    result->error().message());
         for (auto& [id, partition] : partitions_) {
@@ -307,7 +314,9 @@ void Lane::Worker::commit_progress(bool wait) {
     destination_.save(positions);
     const auto sent = wait ? consumer_->commit(commits, Deadline::in(commit_wait))
                            : consumer_->commit_async(commits);
-    if (!sent) {
+    if (sent && wait) {
+        progress_stored(true);
+    } else if (!sent) {
         log_->warn("progress was not committed to the group: {}", sent.error().message());
         for (const auto& commit : commits) {
             find(commit.partition)->committed.reset();
@@ -329,6 +338,15 @@ void Lane::Worker::commit_now(std::span<const TopicPartition> partitions, Deadli
     if (auto committed = consumer_->commit(commits, deadline); !committed) {
         log_->warn("progress was not committed while partitions were given away: {}",
                    committed.error().message());
+    } else {
+        progress_stored(true);
+    }
+}
+
+// With the rows, or by a commit to the group: only the one that the destination goes by counts.
+void Lane::Worker::progress_stored(bool in_group) {
+    if (in_group == destination_.progress_in_group()) {
+        progressed_ = std::chrono::steady_clock::now();
     }
 }
 

@@ -65,6 +65,7 @@ private:
     void fetch_again();
     void forget(std::span<const TopicPartition> partitions);
     void commit_progress(bool wait);
+    void progress_stored(bool in_group);
     void commit_now(std::span<const TopicPartition> partitions, Deadline deadline);
     [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
     [[nodiscard]] Position position_of(const LanePartition& partition) const;
@@ -89,6 +90,8 @@ private:
     [[nodiscard]] std::optional<Error> trouble() const;
     void finish();
     void publish();
+    [[nodiscard]] LaneStatus observed() const;
+    [[nodiscard]] std::vector<PartitionStatus> owned() const;
     [[nodiscard]] std::uint64_t lag_of(const LanePartition& partition) const;
     void set_waiting(std::optional<Error> error);
     bool pause(std::chrono::milliseconds wait) const;
@@ -126,14 +129,19 @@ private:
     std::optional<Error> kafka_trouble_;
     std::optional<Error> fatal_;
     std::uint64_t records_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::uint64_t mapped_ = 0;
     std::uint64_t rows_ = 0;
     std::uint64_t dead_letters_ = 0;  // Durable.
     std::uint64_t untold_ = 0;        // Dead letters since the last line about one.
     Deadline next_tell_ = Deadline::in(std::chrono::milliseconds{0});
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
-    std::vector<StoppedPartition> stopped_;          // Of those that are ours.
-    bool ending_ = false;                            // All is drained and committed.
+    std::map<std::string, std::uint64_t> rejected_;  // Records, by reason.
+    std::map<std::string, std::uint64_t> starts_;    // Attempts that failed, by retry_class().
+    std::optional<std::chrono::steady_clock::time_point> progressed_;
+    std::vector<StoppedPartition> stopped_;  // Of those that are ours.
+    bool ending_ = false;                    // All is drained and committed.
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 #include "sinks/destination.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -12,6 +13,20 @@ Error remade_topic(std::string op, const TopicPartition& partition, std::string_
             .detail = "the topic was deleted and made again since this pipeline read it: its "
                       "offsets mean other records now",
             .hint = "`sluice reset --lane " + std::string(lane) + "` starts afresh"};
+}
+
+std::string retry_class(const Error& error) {
+    constexpr std::size_t sqlstate_size = 5;
+    const auto is_of_sqlstate = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+    };
+    if (error.code.size() == sqlstate_size && std::ranges::all_of(error.code, is_of_sqlstate)) {
+        return error.code.substr(0, 2);
+    }
+    if (!error.code.empty()) {
+        return error.code;
+    }
+    return error.action == Action::configure ? "configuration" : "connection";
 }
 
 }  // namespace sluice

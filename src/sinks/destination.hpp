@@ -5,6 +5,8 @@
 // What became of it comes back later by take_events().
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -83,6 +85,16 @@ struct Waiting {
 };
 using DestinationEvent = std::variant<Ready, Durable, Skipped, Fenced, Rejected, Refused, Waiting>;
 
+// What became of its writes, since the process started.
+struct WriteCounts {
+    std::uint64_t batches = 0;                     // That the database took: transactions, chunks.
+    std::uint64_t fenced = 0;                      // Dropped: somebody else moved a partition on.
+    std::map<std::string, std::uint64_t> retries;  // What is tried again, by retry_class().
+};
+// What was the matter, in few words: a SQLSTATE's class ("40"), a Kafka or CQL code ("0x1100"), or
+// without a code "connection" or "configuration".
+std::string retry_class(const Error& error);
+
 class Destination {
 public:
     virtual ~Destination() = default;
@@ -127,6 +139,7 @@ public:
     virtual bool wait_for_room(Deadline deadline) = 0;
     // True while something that was sealed is neither durable nor given up (rejected, abandoned).
     [[nodiscard]] virtual bool busy() const = 0;
+    [[nodiscard]] virtual WriteCounts counts() const = 0;
 
     virtual std::vector<DestinationEvent> take_events() = 0;
     // Ends all threads and connections; what is not durable by then is not.

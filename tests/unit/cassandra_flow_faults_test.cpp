@@ -15,6 +15,12 @@ TEST_F(CassandraFlow, ADatabaseThatIsAwayIsTriedByOneChunkAtATime) {
     ASSERT_EQ(taken<Waiting>().size(), 1U) << "told once";
     EXPECT_EQ(taken<Waiting>()[0].error->code, "timeout");
     EXPECT_FALSE(taken<Waiting>()[0].route);
+    EXPECT_EQ(flow_.counts().batches, 0U);
+    const auto& retries = flow_.counts().retries;
+    EXPECT_EQ(retries.size(), 1U);
+    // Backoff doubles from 0.2 s to 5 s, and so the tries of 30 s are few.
+    EXPECT_GE(retries.at("timeout"), 5U);
+    EXPECT_LE(retries.at("timeout"), 15U);
     now_ += 10s;
     const auto probe = flow_.next(now_);
     ASSERT_TRUE(probe);
@@ -22,6 +28,7 @@ TEST_F(CassandraFlow, ADatabaseThatIsAwayIsTriedByOneChunkAtATime) {
     flow_.done(probe, {}, now_);
     run(good);
     EXPECT_EQ(taken<Durable>().size(), 3U);
+    EXPECT_EQ(flow_.counts().batches, 3U);
     ASSERT_EQ(taken<Waiting>().size(), 2U);
     EXPECT_FALSE(taken<Waiting>()[1].error);
 }

@@ -202,6 +202,7 @@ public:
     }
 
     [[nodiscard]] bool busy() const override { return flow_.busy(); }
+    [[nodiscard]] WriteCounts counts() const override { return flow_.counts(); }
 
     std::vector<DestinationEvent> take_events() override {
         pump();

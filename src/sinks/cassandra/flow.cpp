@@ -83,6 +83,7 @@ void Flow::done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now)
     load->sending = false;
     --sending_;
     ++outcomes_;
+    counts_.batches += outcome.failures.size() < load->chunk.wire().size() ? 1 : 0;
     settle_passed(*load, outcome);
     Verdict verdict = judge(*load, outcome);
     report_durable(*load);

@@ -75,6 +75,8 @@ public:
     // Queued or being sent; without what waits for its own table, whose route is fetched no more.
     [[nodiscard]] std::size_t bytes() const;
     [[nodiscard]] bool busy() const;
+    // A batch is a chunk that came back with a row of it written.
+    [[nodiscard]] const WriteCounts& counts() const { return counts_; }
     [[nodiscard]] bool busy_with(std::span<const TopicPartition> partitions) const;
     std::vector<DestinationEvent> take_events() { return std::exchange(events_, {}); }
     [[nodiscard]] bool has_events() const { return !events_.empty(); }
@@ -143,6 +145,7 @@ private:
     Backoff backoff_;
     std::vector<DestinationEvent> events_;
     std::vector<LoadPtr> spare_;
+    WriteCounts counts_;
 };
 
 }  // namespace sluice::cassandra

@@ -29,6 +29,7 @@ void Flow::database_failed(Load& load, const Error& error, TimePoint now) {
     database_->error = error;
     database_->probes = 0;
     database_->due = now + backoff_(++database_->attempts);
+    ++counts_.retries[retry_class(error)];
     if (changed) {
         events_.emplace_back(Waiting{error, std::nullopt});
     }
@@ -83,6 +84,7 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
         end_route_fault(route);
         return;
     }
+    ++counts_.retries[retry_class(*verdict.table)];
     fault->due = now +
                  (load.refusals > 0 ? refusal_wait(load.refusals) : backoff_(++fault->attempts));
 }
@@ -151,6 +153,7 @@ void Flow::refreshed(std::uint32_t route, std::optional<Error> wrong, TimePoint 
     RouteState& state = routes_[route];
     check(state.fault.has_value(), "only a route with a fault is read again");
     if (wrong) {
+        ++counts_.retries[retry_class(*wrong)];
         if (wrong->action != Action::retry) {
             tell(route, *state.fault, std::move(*wrong));
         }

@@ -161,6 +161,8 @@ public:
                                    [](const auto& writer) { return writer->queue().busy(); });
     }
 
+    [[nodiscard]] WriteCounts counts() const override { return outbox_.counts(); }
+
     std::vector<DestinationEvent> take_events() override {
         auto events = outbox_.take();
         // An answer that was on its way while the partition was given away and acquired again.

@@ -1,4 +1,5 @@
-// Events on their way from a destination's threads to its lane, and the bytes that wait in it.
+// Events on their way from a destination's threads to its lane, the bytes that wait in it, and the
+// counts of what its threads did.
 // Safe to use from any thread.
 #pragma once
 
@@ -50,12 +51,30 @@ public:
         return used_ < room_;
     }
 
+    void count_batch() {
+        const std::lock_guard lock(mutex_);
+        ++counts_.batches;
+    }
+    void count_fenced() {
+        const std::lock_guard lock(mutex_);
+        ++counts_.fenced;
+    }
+    void count_retry(const Error& error) {
+        const std::lock_guard lock(mutex_);
+        ++counts_.retries[retry_class(error)];
+    }
+    [[nodiscard]] WriteCounts counts() const {
+        const std::lock_guard lock(mutex_);
+        return counts_;
+    }
+
 private:
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<DestinationEvent> events_;
     std::size_t used_ = 0;
     std::size_t room_;
+    WriteCounts counts_;
 };
 
 }  // namespace sluice::postgres

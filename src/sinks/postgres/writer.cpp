@@ -68,6 +68,7 @@ bool Writer::connect() {
     auto opened = Connection::open(plan_.connect, queue_.within(connect_wait));
     if (!opened) {
         waits_.begin(name_, std::nullopt, opened.error().error);
+        outbox_.count_retry(opened.error().error);
         (void)queue_.sleep(backoff_.wait(++connect_attempts_));
         return false;
     }
@@ -122,6 +123,7 @@ Writer::Ended Writer::drive(Batch& batch, WriteProtocol& protocol, Command comma
 
 Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
     const Error& error = *command.error;
+    outbox_.count_retry(error);
     if (error.action == Action::configure && connection_) {
         waits_.begin(name_, batch.route(), error);
         return queue_.ending() ? Ended::stopped : Ended::suspended;
@@ -261,8 +263,11 @@ StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
 void Writer::report_durable(const Batch& batch, const Window& window) {
     waits_.end(name_, std::nullopt);
     waits_.end(name_, batch.route());
+    outbox_.count_batch();
+    // Rows that were skipped are told with those that they are among: what the lane has counted
+    // as written never becomes less.
+    std::vector<DestinationEvent> told;
     const auto slices = batch.slices(window);
-    std::vector<DestinationEvent> events;
     for (const auto& range : batch.ranges(slices)) {
         std::size_t rows = 0;
         for (const auto& slice : slices) {
@@ -274,15 +279,15 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
                 }
             }
         }
-        events.emplace_back(Durable{range, rows});
+        told.emplace_back(Durable{range, rows});
     }
     const auto& tables = plan_.tables[batch.route()];
     for (std::size_t t = 0; t < skipped_.size(); ++t) {
         if (skipped_[t] > 0) {
-            events.emplace_back(Skipped{tables[t].name, skipped_[t]});
+            told.emplace_back(Skipped{tables[t].name, skipped_[t]});
         }
     }
-    outbox_.post(std::move(events));
+    outbox_.post(std::move(told));
 }
 
 void Writer::conclude(Batch& batch, const Command& command) {
@@ -304,6 +309,9 @@ void Writer::conclude(Batch& batch, const Command& command) {
 
 // Nothing of these partitions is written until they are acquired again.
 void Writer::drop_batch(const Batch& batch, const std::optional<Error>& refusal) {
+    if (!refusal) {
+        outbox_.count_fenced();
+    }
     std::vector<TopicPartition> told;
     for (const auto& piece : batch.pieces()) {
         if (std::ranges::find(told, piece.partition) != told.end()) {

@@ -93,6 +93,7 @@ void Writer::answer_later(Acquire acquire, Failure failure) {
         name_holder(acquire, failure.error);
     }
     waits_.begin(partition, std::nullopt, failure.error);
+    outbox_.count_retry(failure.error);
     acquire.due = Deadline::in(backoff_.wait(++acquire.attempts));
     if (!queue_.push(std::move(acquire))) {
         waits_.end(partition, std::nullopt);
