@@ -1,5 +1,7 @@
 #include "app/address.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -73,6 +75,24 @@ Result<std::string> parse_host_port(std::string_view text, int port_default) {
     const std::string name = text.starts_with('[') ? "[" + std::string(host) + "]"
                                                    : std::string(host);
     return name + ":" + std::to_string(*number);
+}
+
+Result<std::string> parse_listen_address(std::string_view text, int port_default) {
+    SLUICE_ASSIGN(const std::string address, parse_host_port(text, port_default));
+    const auto colon = address.rfind(':');
+    std::string host = address.substr(0, colon);
+    if (host == "localhost") {
+        host = "127.0.0.1";
+    }
+    const bool brackets = host.starts_with('[');
+    const std::string bare = brackets ? host.substr(1, host.size() - 2) : host;
+    in6_addr parsed{};
+    if (inet_pton(brackets ? AF_INET6 : AF_INET, bare.c_str(), &parsed) != 1) {
+        return bad_setting("an IP address of this machine is needed",
+                           "write 127.0.0.1:" + std::to_string(port_default) +
+                               " for this machine alone, 0.0.0.0 for all who reach it, or [::1]");
+    }
+    return host + address.substr(colon);
 }
 
 Result<CassandraAddress> parse_cassandra_address(std::string_view text) {

@@ -15,6 +15,10 @@ namespace sluice {
 // text has none.
 Result<std::string> parse_host_port(std::string_view text, int port_default);
 
+// Where to listen: an IP address, so that it is one and the one that is written; "localhost" is
+// 127.0.0.1. With the port, as above.
+Result<std::string> parse_listen_address(std::string_view text, int port_default);
+
 // The decimal port, or nothing.
 std::optional<int> parse_port(std::string_view text);
 

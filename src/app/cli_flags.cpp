@@ -64,6 +64,8 @@ constexpr std::array pipeline_flags{
          "wait so long for the servers (default: 30s)"},
     Flag{"--drain-timeout", "drain_timeout", "TIME", "Timing",
          "finish within it when stopped (default: 25s)"},
+    Flag{"--http", "http.listen", "ADDRESS:PORT", "Watching",
+         "/metrics, /healthz, /readyz, as 127.0.0.1:9464"},
 };
 
 Place at_flag(std::string_view flag) { return {.file = std::string(flag), .line = 0, .column = 0}; }

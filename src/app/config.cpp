@@ -19,6 +19,8 @@ namespace {
 // Kafka takes 249 bytes for a group; the lane's name is appended to the pipeline's.
 constexpr std::size_t pipeline_bytes_max = 200;
 constexpr std::int64_t second_ms = 1000;
+// OpenTelemetry's default for what Prometheus reads.
+constexpr int http_port = 9464;
 
 bool from_flags(const Place& place) { return place.line == 0; }
 
@@ -196,6 +198,32 @@ void read_timeouts(const YamlMap& map, Config& config) {
     }
 }
 
+void read_http(const YamlMap& map, Config& config) {
+    const auto* reader = map.find("http");
+    const auto section = reader != nullptr ? reader->map(settings::http) : std::nullopt;
+    if (!section) {
+        return;
+    }
+    const auto* listen = section->find("listen");
+    if (listen == nullptr) {
+        report_missing(section->self(), "listen", "listen: 127.0.0.1:9464",
+                       "--http 127.0.0.1:9464");
+        return;
+    }
+    const auto text = listen->text_not_empty();
+    if (!text) {
+        return;
+    }
+    auto address = parse_listen_address(text->value, http_port);
+    if (!address) {
+        Error error = std::move(address).error();
+        error.detail = "'" + listen->path() + "': " + error.detail;
+        listen->context().problems.add(listen->place(), std::move(error));
+        return;
+    }
+    config.http = HttpConfig{*std::move(address)};
+}
+
 KafkaConfig find_kafka(const YamlMap& map, const ConfigChecks& checks) {
     const auto* reader = map.find("kafka");
     if (reader == nullptr) {
@@ -322,6 +350,7 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     check_topics(config, problems);
     read_pipeline(*map, config);
     read_timeouts(*map, config);
+    read_http(*map, config);
     if (!problems.empty()) {
         return tl::unexpected(problems.take());
     }

@@ -66,6 +66,11 @@ struct CassandraConfig {
     Place place;
 };
 
+// Where metrics and readiness are told.
+struct HttpConfig {
+    std::string listen;  // An IP address and a port: "127.0.0.1:9464", "[::1]:9464".
+};
+
 // A target and where its parts stand in the file, for errors found against the real table.
 struct TargetConfig {
     Target target;
@@ -95,6 +100,7 @@ struct Config {
     std::optional<CassandraConfig> cassandra;
     DeadLettersConfig dead_letters;
     std::vector<RouteConfig> routes;
+    std::optional<HttpConfig> http;  // Nothing: no port is opened.
     std::int64_t start_timeout_ms = 30'000;
     std::int64_t drain_timeout_ms = 25'000;  // Under the 30 s that service managers wait.
 };

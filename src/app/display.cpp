@@ -14,20 +14,6 @@ using namespace std::chrono_literals;
 constexpr auto summary_every = 10s;
 constexpr auto live_window = 2000ms;
 
-std::string_view phase_name(LanePhase phase) {
-    switch (phase) {
-        case LanePhase::starting:
-            return "starting";
-        case LanePhase::running:
-            return "running";
-        case LanePhase::draining:
-            return "draining";
-        case LanePhase::ended:
-            return "ended";
-    }
-    return "";
-}
-
 std::size_t terminal_width() {
     winsize size{};
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
@@ -47,6 +33,20 @@ std::string state_of(const LaneStatus& status) {
 }
 
 }  // namespace
+
+std::string_view phase_name(LanePhase phase) {
+    switch (phase) {
+        case LanePhase::starting:
+            return "starting";
+        case LanePhase::running:
+            return "running";
+        case LanePhase::draining:
+            return "draining";
+        case LanePhase::ended:
+            return "ended";
+    }
+    return "";
+}
 
 std::string with_commas(std::uint64_t number) {
     std::string digits = std::to_string(number);

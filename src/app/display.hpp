@@ -14,6 +14,7 @@
 
 namespace sluice {
 
+std::string_view phase_name(LanePhase phase);  // "running"
 // "1,234,567".
 std::string with_commas(std::uint64_t number);
 // One lane in one line, without control characters.

@@ -229,6 +229,10 @@ std::string print_config(const Config& config) {
     for (const auto& route : config.routes) {
         print_route(route, out);
     }
+    if (config.http) {
+        out.line(0, "http", "");
+        out.line(1, "listen", quote(config.http->listen));
+    }
     const Config defaults;
     if (config.start_timeout_ms != defaults.start_timeout_ms) {
         out.line(0, "start_timeout", duration(config.start_timeout_ms));

@@ -9,8 +9,10 @@
 
 #include "app/display.hpp"
 #include "app/lane.hpp"
+#include "app/status_pages.hpp"
 #include "app/wiring.hpp"
 #include "base/check.hpp"
+#include "http/server.hpp"
 
 namespace sluice {
 namespace {
@@ -77,12 +79,18 @@ public:
     }
 
     int run() {
+        if (!open_pages()) {
+            return exit_environment;
+        }
         for (const auto& lane : lanes_) {
             lane->start();
         }
         const std::optional<int> early = watch();
         for (const auto& lane : lanes_) {
             lane->join();
+        }
+        if (server_) {
+            server_->close();
         }
         const auto last = statuses();
         display_.finish(last);
@@ -94,6 +102,24 @@ public:
     }
 
 private:
+    // Before the lanes start: who can't be watched as configured does not begin.
+    bool open_pages() {
+        const auto& http = options_.config.http;
+        if (!http) {
+            return true;
+        }
+        pages_.show(statuses());
+        auto server = http::Server::listen(
+            http->listen, [this](std::string_view path) { return pages_.answer(path); });
+        if (!server) {
+            log_->error("{}", server.error().message());
+            return false;
+        }
+        server_ = std::move(*server);
+        log_->info("answers on http://{}: /metrics, /healthz, /readyz", http->listen);
+        return true;
+    }
+
     [[nodiscard]] std::vector<LaneStatus> statuses() const {
         std::vector<LaneStatus> all;
         for (const auto& lane : lanes_) {
@@ -117,6 +143,9 @@ private:
                 stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms});
             }
             const auto now = statuses();
+            if (server_) {
+                pages_.show(now);
+            }
             if (std::ranges::all_of(
                     now, [](const auto& lane) { return lane.phase == LanePhase::ended; })) {
                 return early;
@@ -231,6 +260,8 @@ private:
     Display display_;
     Logger log_;
     std::vector<std::unique_ptr<Lane>> lanes_;
+    StatusPages pages_;
+    std::unique_ptr<http::Server> server_;
     bool stopping_ = false;
     Deadline overdue_ = Deadline::never();
     std::optional<Deadline> own_end_;  // From when all lanes were seen to end by themselves.

@@ -18,6 +18,7 @@ constexpr std::array sections{
     Section{"postgres.", "'postgres'", postgres},
     Section{"cassandra.", "'cassandra'", cassandra},
     Section{"dead_letters.", "'dead_letters'", dead_letters},
+    Section{"http.", "'http'", http},
     Section{"routes[].", "a route", route},
     Section{"routes[].<database>.", "a route's 'postgres' or 'cassandra'", target},
     Section{"routes[].<database>.columns.<column>.", "a column", column},

@@ -14,9 +14,9 @@ namespace sluice::settings {
 
 using Names = std::span<const std::string_view>;
 
-inline constexpr std::array<std::string_view, 8> root{"pipeline",      "kafka",        "postgres",
+inline constexpr std::array<std::string_view, 9> root{"pipeline",      "kafka",        "postgres",
                                                       "cassandra",     "dead_letters", "routes",
-                                                      "start_timeout", "drain_timeout"};
+                                                      "start_timeout", "drain_timeout", "http"};
 inline constexpr std::array<std::string_view, 1> dead_letters{"table"};
 inline constexpr std::array<std::string_view, 1> dead_letters_words{"stop"};
 inline constexpr std::array<std::string_view, 3> kafka{"brokers", "start", "properties"};
@@ -24,6 +24,7 @@ inline constexpr std::array<std::string_view, 5> postgres{"url", "user", "passwo
                                                           "schema"};
 inline constexpr std::array<std::string_view, 6> cassandra{"hosts",       "local_dc", "keyspace",
                                                            "consistency", "username", "password"};
+inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 6> route{"topic", "topics",   "key",
                                                        "value", "postgres", "cassandra"};
 inline constexpr std::array<std::string_view, 5> target{"table", "mode", "key", "absent",

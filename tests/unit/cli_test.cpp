@@ -123,6 +123,8 @@ TEST(Cli, RunFromFlags) {
                              "5s",
                              "--drain-timeout",
                              "1500ms",
+                             "--http",
+                             "localhost",
                              "--until-end",
                              "--strict",
                              "--log-level",
@@ -162,6 +164,8 @@ routes:
     value: string
     postgres: true
     cassandra: true
+http:
+  listen: 127.0.0.1:9464
 start_timeout: 5s
 drain_timeout: 1500ms
 )");
@@ -178,6 +182,8 @@ TEST(Cli, WhatTheFlagsSayTheFileCanSay) {
                                   {"--topic", "b,c"},
                                   {"-X", "sasl.password=${PGPASSWORD}"},
                                   {"-X", "x=$${y}: \"z\""},
+                                  {"--http", "0.0.0.0:1"},
+                                  {"--http", "[::1]"},
                                   {"--start-timeout", "90s"}}) {
         const auto config = options_of<RunOptions>(parse(run_with(more), env)).config;
         const std::string printed = print_config(config);
