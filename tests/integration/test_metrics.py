@@ -155,6 +155,21 @@ def test_a_rejected_record_is_counted_by_its_reason(sluice, pages, make_topic, d
     process.stop().expect(0)
 
 
+def test_a_batch_that_was_fenced_is_counted(sluice, pages, make_topic, database):
+    topic = make_topic(1)
+    topic.send(*map(str, range(10)))
+    process = start(sluice, pages, *sluice.flags(topic, database))
+    eventually(lambda: pages.value("sluice_rows_total", "postgres") == 10, what="ten rows")
+    database.execute("UPDATE sluice.offsets SET next_offset = 5")  # As another process would move it.
+    topic.send("10")
+    eventually(lambda: pages.value("sluice_rows_total", "postgres") == 16, what="all from 5 on is read again")
+    found = pages.samples()
+    assert found["sluice_fenced_batches_total", ("postgres",)] == 1
+    # The record of the batch that was dropped is counted again.
+    assert found["sluice_records_total", ("postgres",)] == found["sluice_rows_mapped_total", ("postgres",)] == 17
+    process.stop().expect(0)
+
+
 @contextmanager
 def stopped(server):
     sandbox("stop", server)
