@@ -44,6 +44,8 @@ constexpr std::array pipeline_flags{
     topic_flag,
     Flag{"--group,--pipeline", "pipeline", "NAME", "Kafka",
          "the pipeline's name (default: sluice-TOPIC)"},
+    Flag{"--instance", "instance", "NAME", "Kafka",
+         "this process's own name: a restart within 8s moves nothing"},
     Flag{"--start", "kafka.start", "WHEN", "Kafka", "earliest (default), latest, error, or a time"},
     Flag{"--key", "routes[].key", "FORMAT", "Kafka", "of keys: json, string (default), bytes"},
     Flag{"--value", "routes[].value", "FORMAT", "Kafka",

@@ -18,6 +18,8 @@ namespace {
 
 // Kafka takes 249 bytes for a group; the lane's name is appended to the pipeline's.
 constexpr std::size_t pipeline_bytes_max = 200;
+// Kafka takes 249 bytes; a suffix makes it the name of a file, which may have 255.
+constexpr std::size_t instance_bytes_max = 200;
 constexpr std::int64_t second_ms = 1000;
 // OpenTelemetry's default for what Prometheus reads.
 constexpr int http_port = 9464;
@@ -105,6 +107,18 @@ void read_pipeline(const YamlMap& map, Config& config) {
                    reader != nullptr ? "it names the consumer groups"
                                      : "its default is sluice-<first topic>; give it a name");
     }
+}
+
+void read_instance(const YamlMap& map, Config& config) {
+    const YamlReader* reader = map.find("instance");
+    const auto text = reader == nullptr ? std::nullopt : reader->text_not_empty();
+    if (!text) {
+        return;
+    }
+    if (const auto wrong = refused_name(text->value, instance_bytes_max)) {
+        reader->problem("'instance' " + *wrong, "it names this process in the consumer groups");
+    }
+    config.instance = text->value;
 }
 
 void check_routed(const Config& config, const YamlMap& map, Problems& problems) {
@@ -349,6 +363,7 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     check_routed(config, *map, problems);
     check_topics(config, problems);
     read_pipeline(*map, config);
+    read_instance(*map, config);
     read_timeouts(*map, config);
     read_http(*map, config);
     if (!problems.empty()) {

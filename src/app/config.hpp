@@ -95,6 +95,8 @@ struct DeadLettersConfig {
 
 struct Config {
     std::string pipeline;
+    // A name of this process's own in the consumer groups; nothing: a new member at each start.
+    std::optional<std::string> instance;
     KafkaConfig kafka;
     std::optional<PostgresConfig> postgres;
     std::optional<CassandraConfig> cassandra;

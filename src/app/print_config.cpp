@@ -215,6 +215,7 @@ void print_route(const RouteConfig& route, Printer& out) {
 std::string print_config(const Config& config) {
     Printer out;
     out.line(0, "pipeline", quote(config.pipeline));
+    out.optional(0, "instance", config.instance);
     print_kafka(config.kafka, out);
     if (config.postgres) {
         print_postgres(*config.postgres, out);

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "app/display.hpp"
+#include "app/instance_lock.hpp"
 #include "app/lane.hpp"
 #include "app/status_pages.hpp"
 #include "app/wiring.hpp"
@@ -274,6 +275,15 @@ private:
 
 int run(const RunOptions& options) {
     EndSignals signals;
+    std::optional<InstanceLock> lock;  // Until the process ends.
+    if (options.config.instance) {
+        auto taken = InstanceLock::take(options.config.pipeline, *options.config.instance);
+        if (!taken) {
+            make_logger("run")->error("{}", taken.error().message());
+            return exit_environment;
+        }
+        lock.emplace(*std::move(taken));
+    }
     return Supervisor(options, signals).run();
 }
 

@@ -99,6 +99,8 @@ TEST(Cli, RunFromFlags) {
                              "c",
                              "--group",
                              "g",
+                             "--instance",
+                             "i1",
                              "--postgres",
                              "jdbc:postgresql://h/d?ssl=true",
                              "--postgres-user",
@@ -140,6 +142,7 @@ TEST(Cli, RunFromFlags) {
     EXPECT_TRUE(run.strict);
     EXPECT_FALSE(run.print_config);
     EXPECT_EQ(print_config(run.config), R"(pipeline: g
+instance: i1
 kafka:
   brokers: [k1:9092, k2:1]
   start: latest

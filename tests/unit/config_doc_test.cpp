@@ -141,6 +141,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
 ConfigResult with(const std::string& setting, const std::string& value) {
     static const std::map<std::string, std::string> places{
         {"pipeline", "pipeline: VALUE\n" + test::minimal},
+        {"instance", "instance: VALUE\n" + test::minimal},
         {"start_timeout", "start_timeout: VALUE\n" + test::minimal},
         {"drain_timeout", "drain_timeout: VALUE\n" + test::minimal},
         {"postgres.pool", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
@@ -203,7 +204,7 @@ TEST(ConfigurationDocument, NamesTheBounds) {
             expect(setting, sized(setting, bound + 1), false);
         }
     }
-    EXPECT_EQ(tried.size(), 8U) << "a bound is written in another way";
+    EXPECT_EQ(tried.size(), 9U) << "a bound is written in another way";
 }
 
 void expect_yaml_loads(const std::string& name, int examples_min) {

@@ -34,8 +34,8 @@ std::string cassandra(const std::string& flow) {
 const std::vector<Mistake> names_and_kinds{
     {"unknown_with_nearest",
      with("pipelin: x"),
-     {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, kafka, postgres, cassandra, "
-      "dead_letters, routes, start_timeout, drain_timeout, http; did you mean 'pipeline'?"}},
+     {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, instance, kafka, postgres, "
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; did you mean 'pipeline'?"}},
     {"unknown_inside",
      postgres("url: postgresql://h/d, pol: 2"),
      {"f:1:35: unknown setting 'postgres.pol'; allowed: url, user, password, pool, schema; did "
@@ -46,8 +46,8 @@ const std::vector<Mistake> names_and_kinds{
       "did you mean 'user'?"}},
     {"unknown_here_known_there",
      with("brokers: k1"),
-     {"f:5:1: unknown setting 'brokers'; allowed: pipeline, kafka, postgres, cassandra, "
-      "dead_letters, routes, start_timeout, drain_timeout, http; 'brokers' belongs under 'kafka'"}},
+     {"f:5:1: unknown setting 'brokers'; allowed: pipeline, instance, kafka, postgres, "
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; 'brokers' belongs under 'kafka'"}},
     {"repeated_section",
      with("kafka: {}"),
      {"f:5:1: 'kafka' is said twice, first at f:1:1; keep one of them"}},
@@ -163,6 +163,13 @@ const std::vector<Mistake> values{
     {"pipeline_long",
      with("pipeline: " + std::string(201, 'x')),
      {"f:5:11: 'pipeline' has 201 bytes; at most 200 are allowed"}},
+    {"instance_characters",
+     with("instance: a/b"),
+     {"f:5:11: 'instance' may hold letters, digits, '.', '_' and '-' only; it names this process"}},
+    {"instance_long",
+     with("instance: " + std::string(201, 'x')),
+     {"f:5:11: 'instance' has 201 bytes; at most 200 are allowed"}},
+    {"instance_empty", with("instance: ''"), {"f:5:11: 'instance'"}},
     {"pipeline_default_long",
      "kafka: {brokers: k1}\npostgres: {url: postgresql://h/d}\nroutes: [{topic: " +
          std::string(220, 'x') + "}]",

@@ -68,11 +68,13 @@ routes:
   - topics: [logs, "null", 'audit.v1']
     value: string
     cassandra: true
+instance: host-1
 )";
 
 TEST(Config, SmallestFileHasTheDefaults) {
     const Config config = good(minimal);
     EXPECT_EQ(config.pipeline, "sluice-orders");
+    EXPECT_FALSE(config.instance);
     EXPECT_EQ(config.kafka.brokers, std::vector<std::string>{"k1:9092"});
     EXPECT_EQ(config.kafka.start.kind, StartPolicy::Kind::earliest);
     EXPECT_FALSE(config.kafka.start.given);
@@ -102,6 +104,7 @@ TEST(Config, EverySettingArrives) {
     const std::map<std::string, std::string> env{
         {"KAFKA_PASSWORD", canary}, {"PG", canary}, {"CASS", canary}};
     const Config config = good(everything, env);
+    EXPECT_EQ(config.instance, "host-1");
     EXPECT_EQ(config.kafka.brokers, (std::vector<std::string>{"k1:9093", "[::1]:9092", "k2:9092"}));
     EXPECT_EQ(config.kafka.start.kind, StartPolicy::Kind::time);
     EXPECT_EQ(config.kafka.start.time_ms, 1'769'842'800'000);
