@@ -273,13 +273,17 @@ bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition
 }
 
 // Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
+// A process with an instance name that is told to stop is likely to be back: it does not leave.
 void Lane::Worker::finish() {
     Deadline drain = Deadline::in(own_end_wait);
+    auto membership = kafka::Membership::given_up;
     {
         const std::lock_guard lock(lane_.mutex_);
         lane_.status_.phase = LanePhase::draining;
         if (lane_.stopping_) {
             drain = lane_.drain_;
+            membership = lane_.options_.consumer.instance ? kafka::Membership::kept
+                                                          : kafka::Membership::given_up;
         }
     }
     if (consumer_) {
@@ -291,7 +295,7 @@ void Lane::Worker::finish() {
         handle_events();
         commit_progress(true);
         ending_ = true;
-        consumer_->close(leave_wait);
+        consumer_->close(leave_wait, membership);
         consumer_.reset();
     }
     destination_.close(drain);

@@ -2,7 +2,8 @@
 // that happens to another lane reaches this one.
 //
 // The lane's thread reads, decodes, maps and encodes; the destination writes on threads of its
-// own. Shutdown order: stop polling, drain the destination, commit, leave the group, close.
+// own. Shutdown order: stop polling, drain the destination, commit, leave the group (or, with an
+// instance name, stay), close.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,7 @@
 #include "app/lane_worker.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace sluice {
 namespace {
@@ -81,6 +82,7 @@ Result<void> Lane::Worker::try_start() {
     SLUICE_ASSIGN(auto consumer, kafka::Consumer::open(lane_.options_.consumer, log_));
     consumer_.emplace(std::move(consumer));
     SLUICE_TRY(describe_topics(deadline));
+    SLUICE_TRY(renew_membership(deadline));
     for (auto& topic : topics_) {
         SLUICE_TRY(begin_topic(topic, deadline));
     }
@@ -128,6 +130,41 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
         }
     }
     return {};
+}
+
+// Who takes a static member's place gets its partitions as they are: the broker does not share
+// them out again, whatever the topics are by now (tried on 4.1: a topic that was added, or new
+// partitions, had no reader). So a place that no longer fits is given up first.
+Result<void> Lane::Worker::renew_membership(Deadline deadline) {
+    const auto& member = lane_.options_.consumer;
+    if (!member.instance) {
+        return {};
+    }
+    SLUICE_ASSIGN(const auto group, consumer_->admin().describe_group(member.group, deadline));
+    const auto former = std::ranges::find(group.members, member.instance,
+                                          &kafka::GroupMember::instance);
+    if (!group.stable || former == group.members.end()) {
+        return {};  // Joining makes the group share out its partitions.
+    }
+    std::unordered_set<TopicPartition> unassigned;
+    for (const auto& topic : topics_) {
+        const auto all = partitions_of(topic);
+        unassigned.insert(all.begin(), all.end());
+    }
+    const auto foreign = [&](const TopicPartition& id) { return !unassigned.contains(id); };
+    const bool none_foreign = std::ranges::none_of(former->assigned, foreign);
+    for (const auto& each : group.members) {
+        for (const auto& id : each.assigned) {
+            unassigned.erase(id);
+        }
+    }
+    if (none_foreign && unassigned.empty()) {
+        return {};
+    }
+    log_->info("instance '{}': the topics or their partitions are others than when it joined the "
+               "group; joins anew",
+               *member.instance);
+    return kafka::Consumer::leave_in_place_of(member, topic_names(), deadline, log_);
 }
 
 // Two runs of one pipeline name into two databases would each get half of the partitions.

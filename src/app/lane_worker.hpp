@@ -28,6 +28,7 @@ private:
     bool start();
     Result<void> try_start();
     Result<void> describe_topics(Deadline deadline);
+    Result<void> renew_membership(Deadline deadline);
     Result<void> begin_topic(LaneTopic& topic, Deadline deadline);
     Result<void> check_database(const LaneTopic& topic,
                                 std::span<const kafka::Committed> committed) const;

@@ -106,6 +106,7 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
     LaneOptions options{.name = std::string(name),
                         .consumer = {.client = client_options(config.kafka),
                                      .group = group_of(config, name),
+                                     .instance = config.instance,
                                      .headers = buries || reads_headers(routes)},
                         .start = config.kafka.start,
                         .until_end = until_end,

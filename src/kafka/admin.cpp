@@ -250,6 +250,50 @@ Result<bool> Admin::create_topic(const std::string& topic, std::int32_t partitio
     return true;
 }
 
+Result<GroupInfo> Admin::describe_group(const std::string& group, Deadline deadline) {
+    constexpr const char* op = "kafka.describe_group";
+    SLUICE_ASSIGN(const auto answer,
+                  ask(*impl_, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, op, deadline,
+                      [&](rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
+                          const char* name = group.c_str();
+                          rd_kafka_DescribeConsumerGroups(impl_->client, &name, 1, options, queue);
+                      }));
+    GroupInfo info;
+    std::size_t count = 0;
+    const auto* const* groups = rd_kafka_DescribeConsumerGroups_result_groups(
+        rd_kafka_event_DescribeConsumerGroups_result(answer.get()), &count);
+    if (count == 0) {
+        return info;
+    }
+    const auto* const found = groups[0];
+    const auto* const error = rd_kafka_ConsumerGroupDescription_error(found);
+    if (error != nullptr && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) {
+        return info;
+    }
+    if (error != nullptr && rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return fail(
+            make_error(rd_kafka_error_code(error), op, group, rd_kafka_error_string(error)));
+    }
+    info.stable = rd_kafka_ConsumerGroupDescription_state(found) ==
+                  RD_KAFKA_CONSUMER_GROUP_STATE_STABLE;
+    const auto members = rd_kafka_ConsumerGroupDescription_member_count(found);
+    for (std::size_t i = 0; i < members; ++i) {
+        const auto* const member = rd_kafka_ConsumerGroupDescription_member(found, i);
+        GroupMember& added = info.members.emplace_back();
+        if (const char* instance = rd_kafka_MemberDescription_group_instance_id(member)) {
+            added.instance = instance;
+        }
+        const auto* const assignment = rd_kafka_MemberDescription_assignment(member);
+        const auto* const list = assignment == nullptr
+                                     ? nullptr
+                                     : rd_kafka_MemberAssignment_partitions(assignment);
+        for (int p = 0; list != nullptr && p < list->cnt; ++p) {
+            added.assigned.push_back({list->elems[p].topic, PartitionId(list->elems[p].partition)});
+        }
+    }
+    return info;
+}
+
 Result<void> Admin::delete_commits(const std::string& group,
                                    std::span<const TopicPartition> partitions, Deadline deadline) {
     constexpr const char* op = "kafka.delete_commits";

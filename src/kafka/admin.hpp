@@ -1,5 +1,5 @@
-// Questions about topics and offsets, and topic creation. Calls block, at most to the deadline.
-// Thread: as its owner's; calls never overlap.
+// Questions about topics, offsets and groups, and topic creation. Calls block, at most to the
+// deadline. Thread: as its owner's; calls never overlap.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,15 @@ struct TopicInfo {
     std::optional<Error> error;             // Missing, not authorised: Action::configure.
 };
 
+struct GroupMember {
+    std::optional<std::string> instance;
+    std::vector<TopicPartition> assigned;
+};
+struct GroupInfo {
+    bool stable = false;  // Else its members are joining or none is there: see again.
+    std::vector<GroupMember> members;
+};
+
 struct Earliest {};
 struct Latest {};
 struct AtTime {
@@ -42,6 +51,8 @@ public:
                                         const OffsetSpec& spec, Deadline deadline);
     // An existing topic is no error: returns false.
     Result<bool> create_topic(const std::string& topic, std::int32_t partitions, Deadline deadline);
+    // A group that never was has no members.
+    Result<GroupInfo> describe_group(const std::string& group, Deadline deadline);
     // Removes a group's commits for these partitions; the group must have no members.
     Result<void> delete_commits(const std::string& group,
                                 std::span<const TopicPartition> partitions, Deadline deadline);

@@ -26,8 +26,12 @@ constexpr std::array refusals{
     Refusal{"bootstrap.servers", addresses},
     Refusal{"metadata.broker.list", addresses},
     Refusal{"group.id", our_group},
-    Refusal{"group.instance.id", "processes that share one would push each other out of the group"},
-    Refusal{"group.protocol", "Sluice uses the classic protocol, whose takeover time can be set"},
+    Refusal{"group.instance.id", "it is set by `instance`, a name of its own for each process"},
+    // librdkafka 2.12.1: a member with an instance id that joins by KIP-848 after a crash is told
+    // that the id is in use, and its client is dead for good; without one it takes 45 s.
+    Refusal{"group.protocol",
+            "Sluice uses the classic protocol: by `consumer` a killed process comes back after "
+            "45 s, and one with an `instance` not at all"},
     Refusal{"group.protocol.type", our_group},
     Refusal{"group.remote.assignor", "Sluice uses the classic group protocol"},
     Refusal{"partition.assignment.strategy",

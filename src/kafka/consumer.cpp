@@ -40,7 +40,7 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         Setting{"receive.message.max.bytes", "100000000"},
     };
     const auto kib = std::clamp<std::size_t>(options.queue_max.value() >> 10, 1 << 10, 2'097'151);
-    const std::vector<Setting> fixed{
+    std::vector<Setting> fixed{
         {"group.id", options.group},
         {"group.protocol", "classic"},
         {"partition.assignment.strategy", "cooperative-sticky"},
@@ -53,9 +53,22 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         {"enable.partition.eof", "true"},
         {"queued.max.messages.kbytes", std::to_string(kib)},
     };
+    if (options.instance) {
+        fixed.push_back({"group.instance.id", *options.instance});
+    }
     return make_conf(options.client, defaults, fixed,
                      RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
 }
+
+// Of a member that only comes to leave.
+class Nobody final : public AssignmentListener {
+public:
+    void assigned(std::span<const TopicPartition>) override {}
+    void revoked(std::span<const TopicPartition>) override {}
+    void lost(std::span<const TopicPartition>) override {}
+};
+
+const char* fenced_code() { return rd_kafka_err2name(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID); }
 
 }  // namespace
 
@@ -66,6 +79,7 @@ struct Consumer::Impl {
     rd_kafka_t* client;
     Logger log;
     std::string group;
+    std::optional<std::string> instance;
     bool headers;
     QueueHandle logs;
     QueueHandle events;
@@ -82,6 +96,7 @@ struct Consumer::Impl {
           client(pool->client()),
           log(std::move(logger)),
           group(options.group),
+          instance(options.instance),
           headers(options.headers),
           logs(std::move(connection.logs)),
           events(rd_kafka_queue_get_consumer(client)),
@@ -94,6 +109,7 @@ struct Consumer::Impl {
     ~Impl();
 
     Result<void> serve_events(int wait_ms);
+    [[nodiscard]] std::optional<Error> sort_trouble(rd_kafka_event_t* event);
     Result<void> check_owned(std::span<const Commit> wanted) const;
     [[nodiscard]] bool leave(std::chrono::milliseconds wait);
     [[nodiscard]] bool is_member() const;
@@ -127,6 +143,23 @@ Result<void> Consumer::subscribe(std::span<const std::string> topics,
     return {};
 }
 
+Result<void> Consumer::leave_in_place_of(const ConsumerOptions& options,
+                                         std::span<const std::string> topics, Deadline deadline,
+                                         Logger log) {
+    Nobody nobody;
+    SLUICE_ASSIGN(auto consumer, open(options, std::move(log)));
+    SLUICE_TRY(consumer.subscribe(topics, nobody));
+    auto& impl = *consumer.impl_;
+    while (!impl.is_member()) {
+        SLUICE_TRY(impl.serve_events(std::min(deadline.left_ms(), 20)));
+        if (deadline.passed()) {
+            return fail(make_error(RD_KAFKA_RESP_ERR__TIMED_OUT, "kafka.leave", options.group));
+        }
+    }
+    consumer.close(deadline.left(), Membership::given_up);
+    return {};
+}
+
 Result<void> Consumer::serve() {
     check(!impl_->serving, "Consumer::serve() is called from its own listener");
     drain_logs(impl_->logs.get(), *impl_->log);
@@ -152,7 +185,7 @@ Result<void> Consumer::Impl::serve_events(int wait_ms) {
                 assignment.rebalance(event.get(), *listener);
                 break;
             case RD_KAFKA_EVENT_ERROR:
-                note(troubles.sort(client, event.get(), *log));
+                note(sort_trouble(event.get()));
                 break;
             case RD_KAFKA_EVENT_FETCH:
                 // Each partition's queue is forwarded to ours before it is fetched.
@@ -171,6 +204,15 @@ Result<void> Consumer::Impl::serve_events(int wait_ms) {
         return fail(*std::move(worst));
     }
     return {};
+}
+
+std::optional<Error> Consumer::Impl::sort_trouble(rd_kafka_event_t* event) {
+    auto error = troubles.sort(client, event, *log);
+    if (error && instance && error->code == fenced_code()) {
+        error->where = "instance '" + *instance + "'";
+        error->detail = "another process has joined the group '" + group + "' under this name";
+    }
+    return error;
 }
 
 Poll Consumer::poll(std::chrono::milliseconds wait, std::size_t records_max) {
@@ -243,18 +285,26 @@ Result<void> Consumer::commit(std::span<const Commit> commits, Deadline deadline
 }
 
 Result<void> Consumer::commit_first(std::span<const Commit> commits, Deadline deadline) {
-    check(impl_->listener == nullptr, "Consumer::commit_first() after subscribe()");
+    auto& impl = *impl_;
+    check(impl.listener == nullptr, "Consumer::commit_first() after subscribe()");
     if (commits.empty()) {
         return {};
     }
-    auto stored = impl_->commits.wait(commits, deadline);
-    if (!stored) {
-        auto error = impl_->troubles.explain(stored.error());
-        if (error.code == rd_kafka_err2name(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID)) {
-            error.action = Action::retry;
-            error.detail = "the group '" + impl_->group + "' has members already";
+    auto has_members = make_error(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, "kafka.commit");
+    has_members.action = Action::retry;
+    has_members.detail = "the group '" + impl.group + "' has members already";
+    if (impl.instance) {
+        // Where the group still has a member of our name, the commit would be the client's end.
+        SLUICE_ASSIGN(const auto found, impl.admin.describe_group(impl.group, deadline));
+        if (!found.members.empty()) {
+            return fail(std::move(has_members));
         }
-        return fail(std::move(error));
+    }
+    auto stored = impl.commits.wait(commits, deadline);
+    if (!stored) {
+        auto error = impl.troubles.explain(stored.error());
+        const bool refused = error.code == has_members.code || error.code == fenced_code();
+        return fail(refused ? std::move(has_members) : std::move(error));
     }
     return {};
 }
@@ -282,12 +332,15 @@ std::optional<Offset> Consumer::high_watermark(const TopicPartition& partition) 
 // Not rd_kafka_consumer_close_queue(), for two reasons seen on a real broker (2.12.1): a client
 // that is closed within a rebalance may end while the rebalance's answer is under way, and that
 // call never returns; and its leaving can't be cut short, a frozen broker holds it for 5 s.
-void Consumer::close(std::chrono::milliseconds leave_wait) {
+void Consumer::close(std::chrono::milliseconds leave_wait, Membership membership) {
     auto& impl = *impl_;
     if (impl.listener != nullptr) {
         (void)impl.serve_events(0);
         impl.assignment.release(*impl.listener);
-        if (!impl.leave(leave_wait)) {
+        // After a fatal error the client is no member any more, or can't say that it leaves.
+        const bool fatal = rd_kafka_fatal_error(impl.client, nullptr, 0) !=
+                           RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (membership == Membership::given_up && !fatal && !impl.leave(leave_wait)) {
             impl.log->warn("no broker confirmed in time that this member leaves its group; the "
                            "others wait for the end of its session (8 s)");
         }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -24,8 +25,17 @@ namespace sluice::kafka {
 struct ConsumerOptions {
     ClientOptions client;
     std::string group;
+    // A static member (KIP-345): whoever joins under this name takes over its partitions, without
+    // a rebalance while the session lasts. Nothing: a new member each time.
+    std::optional<std::string> instance;
     bool headers = false;        // Fill Record::headers.
     Bytes queue_max{16u << 20};  // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
+};
+
+// What becomes of the membership when the consumer is closed.
+enum class Membership : std::uint8_t {
+    given_up,  // The others get the partitions at once.
+    kept,      // They wait for the session's end; a static member that is back by then has them.
 };
 
 // Called from within Consumer::serve() and close(). It may call start(), stop(), commit() and
@@ -92,9 +102,15 @@ public:
     ~Consumer();
 
     Result<void> subscribe(std::span<const std::string> topics, AssignmentListener& listener);
+    // Ends the membership that an earlier process left under options.instance: joins in its place,
+    // and leaves. The others get its partitions.
+    static Result<void> leave_in_place_of(const ConsumerOptions& options,
+                                          std::span<const std::string> topics, Deadline deadline,
+                                          Logger log);
     // Serves rebalances, errors and log lines; must be called at least every few seconds, also
     // while no records are wanted. An error is one after which the consumer can't go on
-    // (Action::stop), or that the whole client meets (Action::retry: all brokers down;
+    // (Action::stop; also code FENCED_INSTANCE_ID: another process has our instance name), or
+    // that the whole client meets (Action::retry: all brokers down;
     // Action::configure: authentication, authorisation of the group).
     // The same trouble may be told many times, each few seconds: limit what is logged.
     Result<void> serve();
@@ -127,10 +143,10 @@ public:
     // The last high watermark that a fetch brought, without asking a broker.
     [[nodiscard]] std::optional<Offset> high_watermark(const TopicPartition& partition) const;
 
-    // Calls the listener's revoked for all partitions, leaves the group and frees the client;
-    // afterwards the object may only die. Waits up to `leave_wait` for the brokers (within a
-    // rebalance leaving waits for the other members), then goes as the destructor does.
-    void close(std::chrono::milliseconds leave_wait);
+    // Calls the listener's revoked for all partitions, leaves the group (or does not) and frees
+    // the client; afterwards the object may only die. Waits up to `leave_wait` for the brokers
+    // (within a rebalance leaving waits for the other members), then goes as the destructor does.
+    void close(std::chrono::milliseconds leave_wait, Membership membership);
 
     // For admin calls over the same connection; valid as long as the consumer.
     [[nodiscard]] class Admin& admin();

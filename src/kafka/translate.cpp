@@ -136,7 +136,10 @@ std::string hint_for(int code) {
             return "give the user the right on the cluster, or create the topic yourself";
         case RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP:
         case RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC:
-            return "stop every process of this group first";
+            return "stop every process of this group first; one with an `instance` counts until "
+                   "its session has ended (8 s)";
+        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+            return "give each process a name of its own (`instance`)";
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
             return "another kind of consumer uses this group's name; choose another name";
         case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:

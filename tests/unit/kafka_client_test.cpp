@@ -23,6 +23,14 @@ TEST(KafkaProperties, ThoseThatWouldBreakAGuaranteeAreRefusedWithAReason) {
     }
 }
 
+TEST(KafkaProperties, WhatBelongsToTheGroupNamesTheSettingInstead) {
+    for (const auto* name : {"group.instance.id", "group.protocol"}) {
+        const auto checked = check_property(name, "consumer");
+        ASSERT_FALSE(checked) << name;
+        EXPECT_NE(checked.error().message().find("`instance`"), std::string::npos) << name;
+    }
+}
+
 TEST(KafkaProperties, ThoseThatLoadOrRunForeignCodeAreRefused) {
     for (const auto* name : {"plugin.library.paths", "ssl.engine.location", "ssl.engine.id",
                              "ssl.providers", "sasl.kerberos.kinit.cmd", "interceptors"}) {
@@ -117,6 +125,10 @@ TEST(KafkaErrors, WhatCouldLoseDataStops) {
           12 /* OFFSET_METADATA_TOO_LARGE */, 31337 /* never heard of */}) {
         EXPECT_EQ(action_for(code), Action::stop) << code;
     }
+}
+
+TEST(KafkaErrors, AFencedMemberIsToldWhatToChange) {
+    EXPECT_NE(make_error(82, "kafka.test").hint.find("`instance`"), std::string::npos);
 }
 
 TEST(KafkaErrors, ARecordThatIsTooLargeIsTheRecordsFault) {
