@@ -113,7 +113,7 @@ class Sluice:
         self.folder = folder
         self.processes = []
         self.files = 0
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8",
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(folder),
                             "PGPASSWORD": "sluice", "CASSANDRA_PASSWORD": "cassandra"}
 
     def command(self, arguments):
