@@ -1,6 +1,7 @@
-// The lane's thread. Split over five files: starting (lane_start.cpp), finding each partition's
+// The lane's thread. Split over six files: starting (lane_start.cpp), finding each partition's
 // position (lane_settle.cpp), owning partitions (lane_partitions.cpp), what becomes of bad records
-// (lane_dead_letters.cpp), and the records' way (lane.cpp).
+// (lane_dead_letters.cpp), what it tells of itself (lane_status.cpp), and the records' way
+// (lane.cpp).
 #pragma once
 
 #include <map>
@@ -78,6 +79,14 @@ private:
     void tell_buried(const Error& error);
     void count_buried(LanePartition& partition, const OffsetRange& durable);
 
+    // lane_status.cpp
+    void publish();
+    [[nodiscard]] LaneStatus observed() const;
+    [[nodiscard]] std::vector<PartitionStatus> owned() const;
+    [[nodiscard]] std::uint64_t lag_of(const LanePartition& partition) const;
+    [[nodiscard]] std::optional<Error> trouble() const;
+    void set_waiting(std::optional<Error> error);
+
     // lane.cpp
     void stream();
     void serve();
@@ -88,13 +97,7 @@ private:
     [[nodiscard]] bool reached_end();
     [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id,
                                         Offset end);
-    [[nodiscard]] std::optional<Error> trouble() const;
     void finish();
-    void publish();
-    [[nodiscard]] LaneStatus observed() const;
-    [[nodiscard]] std::vector<PartitionStatus> owned() const;
-    [[nodiscard]] std::uint64_t lag_of(const LanePartition& partition) const;
-    void set_waiting(std::optional<Error> error);
     bool pause(std::chrono::milliseconds wait) const;
 
     Lane& lane_;

@@ -87,10 +87,14 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
     out.push_back(of_lanes(lanes,
                            counter("sluice_rows_total", "Rows that are durable in the database."),
                            &LaneStatus::rows));
+    out.push_back(of_lanes(lanes,
+                           counter("sluice_rows_skipped_total",
+                                   "Rows for which the tables' own triggers returned null."),
+                           &LaneStatus::skipped));
     out.push_back(of_lanes(
         lanes,
-        counter("sluice_rows_skipped_total", "Rows that the tables' own triggers did not let in."),
-        &LaneStatus::skipped));
+        counter("sluice_dead_letters_total", "Records that are durable among the dead letters."),
+        &LaneStatus::dead_letters));
     out.push_back(of_lanes(
         lanes,
         counter("sluice_batches_total",

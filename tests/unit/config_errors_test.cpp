@@ -35,7 +35,8 @@ const std::vector<Mistake> names_and_kinds{
     {"unknown_with_nearest",
      with("pipelin: x"),
      {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, instance, kafka, postgres, "
-      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; did you mean 'pipeline'?"}},
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; did you mean "
+      "'pipeline'?"}},
     {"unknown_inside",
      postgres("url: postgresql://h/d, pol: 2"),
      {"f:1:35: unknown setting 'postgres.pol'; allowed: url, user, password, pool, schema; did "
@@ -47,7 +48,8 @@ const std::vector<Mistake> names_and_kinds{
     {"unknown_here_known_there",
      with("brokers: k1"),
      {"f:5:1: unknown setting 'brokers'; allowed: pipeline, instance, kafka, postgres, "
-      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; 'brokers' belongs under 'kafka'"}},
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; 'brokers' belongs "
+      "under 'kafka'"}},
     {"repeated_section",
      with("kafka: {}"),
      {"f:5:1: 'kafka' is said twice, first at f:1:1; keep one of them"}},
