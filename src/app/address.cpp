@@ -103,9 +103,9 @@ Result<CassandraAddress> parse_cassandra_address(std::string_view text) {
     if (const auto at = text.rfind('@'); at != std::string_view::npos) {
         const auto login = text.substr(0, at);
         const auto colon = login.find(':');
-        address.user = login.substr(0, colon);
+        address.user = std::string(login.substr(0, colon));
         if (colon != std::string_view::npos) {
-            address.password = login.substr(colon + 1);
+            address.password = std::string(login.substr(colon + 1));
         }
         text.remove_prefix(at + 1);
         if (address.user->empty()) {
