@@ -170,7 +170,6 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     partition.position = record.offset.next();
     ++records_;
     bytes_ += record.key.value_or("").size() + record.value.value_or("").size();
-    mapped_ += rows_of_record_.size();
 }
 
 Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
@@ -186,6 +185,7 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
     for (const auto& row : rows_of_record_) {
         SLUICE_TRY(destination_.add(partition.route, record, clock, row));
     }
+    mapped_ += rows_of_record_.size();
     return {};
 }
 

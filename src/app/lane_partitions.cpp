@@ -66,6 +66,7 @@ void Lane::Worker::revoked(std::span<const TopicPartition> partitions) {
 
 void Lane::Worker::lost(std::span<const TopicPartition> partitions) {
     destination_.abandon(partitions);
+    handle_events();  // What has become durable is counted before it is forgotten.
     forget(partitions);
     log_->warn("{} partitions were lost to other members; what was under way is dropped",
                partitions.size());
@@ -127,7 +128,8 @@ void Lane::Worker::handle(const Skipped& skipped) {
                    skipped.table, skipped.rows);
     }
     before += skipped.rows;
-    (skipped.table == lane_.options_.dead_letters ? dead_letters_ : rows_) -= skipped.rows;
+    std::uint64_t& counted = skipped.table == lane_.options_.dead_letters ? dead_letters_ : rows_;
+    counted -= std::min(counted, skipped.rows);
 }
 
 void Lane::Worker::handle(const Fenced& fenced) {

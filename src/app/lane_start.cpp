@@ -64,12 +64,12 @@ bool Lane::Worker::start() {
         }
         consumer_.reset();
         set_waiting(started.error());
-        ++starts_[retry_class(started.error())];
-        publish();
         if (started.error().action == Action::stop) {
             fatal_ = started.error();
             return false;
         }
+        ++starts_[retry_class(started.error())];
+        publish();
         (void)pause(backoff.wait(attempt));
     }
     return false;

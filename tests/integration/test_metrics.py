@@ -302,3 +302,19 @@ def test_an_open_connection_does_not_hold_the_end_up(sluice, pages, topic, datab
         begun = time.monotonic()
         process.stop().expect(0)
         assert time.monotonic() - begun < 4
+
+
+def test_a_dead_letter_counts_as_that_and_gives_no_row(sluice, pages, make_topic, database, keyspace):
+    topic = make_topic(1)
+    topic.send(*(value for n in range(100) for value in (str(n), "no JSON")))
+    file = sluice.config(topic, "", database, keyspace, dead_letters=f"{{table: lost_{topic.name}}}",
+                         http=f"{{listen: '{pages.address}'}}")
+    sluice.start("run", "-c", file).wait_for("answers on http")
+
+    def drained():
+        found = pages.samples()
+        return all(found["sluice_dead_letters_total", (lane,)] == 100 for lane in ("postgres", "cassandra")) and found
+    found = eventually(drained, what="all dead letters are counted")
+    for lane in ("postgres", "cassandra"):
+        assert found["sluice_records_total", (lane,)] == 200
+        assert found["sluice_rows_mapped_total", (lane,)] == found["sluice_rows_total", (lane,)] == 100
