@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -40,10 +42,20 @@ int act(const CommandLine& line) {
     return std::visit([](const auto& action) { return act(action); }, line.action);
 }
 
+// With stderr closed the next socket would take its number, and the log would go to a server.
+void open_standard_files() {
+    for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+        if (fcntl(descriptor, F_GETFD) == -1) {
+            (void)open("/dev/null", O_RDWR);  // Takes the lowest number that is free: this one.
+        }
+    }
+}
+
 }  // namespace
 }  // namespace sluice
 
 int main(int argc, char** argv) {
+    sluice::open_standard_files();
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return sluice::act(
         sluice::parse_command_line(arguments, sluice::version_text(), sluice::real_checks()));

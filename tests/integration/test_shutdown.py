@@ -1,5 +1,7 @@
-"""How a run ends when somebody else does not let it."""
+"""How a run ends when somebody else does not let it; and that it goes on where nobody listens."""
 
+import os
+import subprocess
 import threading
 import time
 
@@ -45,3 +47,16 @@ def test_a_rebalance_while_a_locked_table_holds_the_drain_does_not_hold_the_end(
             assert time.monotonic() - started < 8, done.err
     finally:
         other.close()
+
+
+def test_with_its_standard_files_closed_the_log_goes_to_no_server(sluice, topic, database):
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *sluice.command(["run", *sluice.flags(topic, database)])]
+    topic.send("1", "2")
+    with subprocess.Popen(command, env=sluice.environment) as process:
+        try:
+            eventually(lambda: database.has("events") and database.value("SELECT count(*) FROM events") == 2, what="rows")
+            assert {os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)} == {"/dev/null"}
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
