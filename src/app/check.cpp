@@ -48,12 +48,16 @@ void check_kafka(const Config& config, Report& report) {
         return;
     }
     std::vector<std::string> topics;
-    std::vector<const RouteConfig*> routes;
+    std::vector<const Place*> places;
     for (const auto& route : config.routes) {
         for (const auto& topic : route.topics) {
             topics.push_back(topic);
-            routes.push_back(&route);
+            places.push_back(&route.place);
         }
+    }
+    if (!config.dead_letters.topic.empty()) {
+        topics.push_back(config.dead_letters.topic);
+        places.push_back(&config.dead_letters.place);
     }
     const auto described = admin->describe(topics, deadline);
     if (!described) {
@@ -65,8 +69,8 @@ void check_kafka(const Config& config, Report& report) {
         if (topic.error) {
             Error error = *topic.error;
             error.where = "topic '" + topic.name + "'";
-            if (routes[i]->place.line > 0) {
-                error.where = routes[i]->place.to_string() + ": " + error.where;
+            if (places[i]->line > 0) {
+                error.where = places[i]->to_string() + ": " + error.where;
             }
             report.problem("kafka", error);
         } else {

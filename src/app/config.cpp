@@ -357,7 +357,7 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     }
     if (const auto* letters = map->find("dead_letters")) {
         config.dead_letters = read_dead_letters(*letters, map->find("postgres") != nullptr,
-                                                map->find("cassandra") != nullptr);
+                                                map->find("cassandra") != nullptr, config.routes);
     }
     complete_routes(config, *map);
     check_routed(config, *map, problems);

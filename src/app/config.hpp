@@ -89,7 +89,9 @@ struct RouteConfig {
 
 // What becomes of records that their tables can't take; without a table they stop their partition.
 struct DeadLettersConfig {
+    // At most one of both. Neither: a bad record stops its partition.
     std::string table;  // In each lane's own database; as a route's tables are named.
+    std::string topic;
     Place place;
 };
 

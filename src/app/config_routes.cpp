@@ -264,6 +264,39 @@ void read_topics(const YamlMap& map, RouteConfig& route) {
     }
 }
 
+std::string read_dead_letter_table(const YamlReader& reader, bool postgres, bool cassandra) {
+    Target target;
+    if (postgres) {
+        read_table(reader, Database::postgres, target);
+    }
+    // One complaint is enough where the name is neither's.
+    if (cassandra && (!postgres || !target.table.empty())) {
+        target.table.clear();
+        read_table(reader, Database::cassandra, target);
+    }
+    return target.table;
+}
+
+std::string read_dead_letter_topic(const YamlReader& reader,
+                                   const std::vector<RouteConfig>& routes) {
+    const auto text = reader.text_not_empty();
+    if (!text) {
+        return {};
+    }
+    if (const auto wrong = refused_name(text->value, topic_bytes_max)) {
+        reader.problem("'" + reader.path() + "' is " + text->shown(), "a topic's name " + *wrong);
+        return {};
+    }
+    for (const auto& route : routes) {
+        if (std::ranges::find(route.topics, text->value) != route.topics.end()) {
+            reader.problem("the topic '" + text->value + "' is read by a route (" +
+                               route.place.to_string() + "): its dead letters would be read again",
+                           "name another topic");
+        }
+    }
+    return text->value;
+}
+
 }  // namespace
 
 std::vector<RouteConfig> read_routes(const YamlReader& list) {
@@ -292,7 +325,8 @@ std::vector<RouteConfig> read_routes(const YamlReader& list) {
     return routes;
 }
 
-DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra) {
+DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra,
+                                    const std::vector<RouteConfig>& routes) {
     DeadLettersConfig config;
     config.place = reader.place();
     if (reader.kind() == YamlNode::Kind::scalar) {
@@ -304,20 +338,16 @@ DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, boo
         return config;
     }
     const auto* table = map->find("table");
-    if (table == nullptr) {
+    const auto* topic = map->find("topic");
+    if (table == nullptr && topic == nullptr) {
         report_missing(map->self(), "table", "dead_letters: {table: dead_letters}", "a file");
-        return config;
+    } else if (table != nullptr && topic != nullptr) {
+        topic->problem("'dead_letters' has both table and topic", "keep one of them");
+    } else if (topic != nullptr) {
+        config.topic = read_dead_letter_topic(*topic, routes);
+    } else {
+        config.table = read_dead_letter_table(*table, postgres, cassandra);
     }
-    Target target;
-    if (postgres) {
-        read_table(*table, Database::postgres, target);
-    }
-    // One complaint is enough where the name is neither's.
-    if (cassandra && (!postgres || !target.table.empty())) {
-        target.table.clear();
-        read_table(*table, Database::cassandra, target);
-    }
-    config.table = target.table;
     return config;
 }
 

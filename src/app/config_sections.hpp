@@ -24,8 +24,9 @@ KafkaConfig read_kafka(const YamlMap& map, const ConfigChecks& checks);
 PostgresConfig read_postgres(const YamlMap& map);
 CassandraConfig read_cassandra(const YamlMap& map);
 std::vector<RouteConfig> read_routes(const YamlReader& list);
-// `postgres`, `cassandra`: which databases the table is to be in.
-DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra);
+// `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.
+DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra,
+                                    const std::vector<RouteConfig>& routes);
 
 // Hosts with their ports, from a list or one text with commas; bad ones are reported and left out.
 std::vector<std::string> read_addresses(const YamlReader& reader, int port_default);

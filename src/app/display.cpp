@@ -61,8 +61,8 @@ std::string describe(const LaneStatus& status, double rows_per_s) {
                                    state_of(status),
                                    with_commas(static_cast<std::uint64_t>(rows_per_s)),
                                    with_commas(status.rows), with_commas(status.lag));
-    if (status.dead_letters > 0) {
-        line += fmt::format("   {} dead letters", with_commas(status.dead_letters));
+    if (!status.dead_letters.empty()) {
+        line += fmt::format("   {} dead letters", with_commas(status.all_dead_letters()));
     }
     if (status.skipped > 0) {
         line += fmt::format("   {} dropped by triggers", with_commas(status.skipped));
@@ -134,9 +134,9 @@ void Display::finish(std::span<const LaneStatus> lanes) {
     }
     const std::chrono::duration<double> passed = Clock::now() - started_;
     for (const auto& lane : lanes) {
-        if (lane.dead_letters > 0) {
+        if (!lane.dead_letters.empty()) {
             log_->warn("{}: {} records went to the dead letters", lane.name,
-                       with_commas(lane.dead_letters));
+                       with_commas(lane.all_dead_letters()));
         }
         if (lane.skipped > 0) {
             log_->info("{}: for {} rows the tables' own triggers returned null", lane.name,

@@ -120,6 +120,9 @@ void Lane::Worker::deliver(const kafka::Poll& poll) {
             deliver(*last_partition_, record);
         }
     }
+    if (!settle_dead_letters()) {
+        return;
+    }
     for (const auto& range : destination_.seal()) {
         LanePartition* partition = find(range.partition);
         check(partition != nullptr && partition->prefix, "sealed ranges are of our partitions");
@@ -157,8 +160,7 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     const commit::WriteClock before = partition.clock;
     const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
     auto written = write_rows(partition, record, clock);
-    if (!written && !lane_.options_.dead_letters.empty() &&
-        written.error().action == Action::reject) {
+    if (!written && lane_.options_.buries && written.error().action == Action::reject) {
         written = bury(partition, record, clock, written.error());
     }
     if (!written) {
@@ -166,7 +168,7 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
         stop_partition(partition.id, written.error());
         return;
     }
-    destination_.end_record(partition.route, record);
+    destination_.end_record(partition.route, record, clock);
     partition.position = record.offset.next();
     ++records_;
     bytes_ += record.key.value_or("").size() + record.value.value_or("").size();

@@ -22,6 +22,7 @@
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "kafka/consumer.hpp"
+#include "sinks/dead_letters.hpp"
 #include "sinks/destination.hpp"
 
 namespace sluice {
@@ -31,8 +32,11 @@ struct LaneOptions {
     kafka::ConsumerOptions consumer;
     StartPolicy start;
     bool until_end = false;
-    // The table that takes the records which don't fit their tables: each route's last target.
-    std::string dead_letters{};  // Empty: such a record stops its partition.
+    // Records that don't fit their tables go to each route's last target or to this topic. Neither:
+    // such a record stops its partition.
+    bool buries = false;
+    std::shared_ptr<DeadLetterTopic> dead_letter_topic{};
+    std::string dead_letter_topic_name{};  // It must be there at the start.
     // How long one attempt to start may wait for the servers.
     std::chrono::milliseconds attempt_wait{10'000};
 };
@@ -56,20 +60,22 @@ struct PartitionStatus {
 };
 
 // A copy of what a lane says of itself; counters are since the process started. Once all that was
-// read is durable, mapped = rows + skipped, unless partitions were given away, fenced or stopped
-// meanwhile: what was under way then is dropped, and counted again when it is read again.
+// read is durable, mapped = rows + skipped + rows of the records that the database refused, unless
+// partitions were given away, fenced or stopped meanwhile: what was under way then is dropped, and
+// counted again when it is read again.
 struct LaneStatus {
     std::string name;
     LanePhase phase = LanePhase::starting;
-    bool started = false;            // Has been running, whatever it is now.
-    std::uint64_t records = 0;       // Delivered and mapped.
-    std::uint64_t bytes = 0;         // Of the keys and values of these.
-    std::uint64_t mapped = 0;        // Rows that these gave.
-    std::uint64_t rows = 0;          // Durable.
-    std::uint64_t skipped = 0;       // Rows for which the tables' own triggers returned null.
-    std::uint64_t dead_letters = 0;  // Records, durable among the dead letters.
-    std::uint64_t lag = 0;           // Records behind the end, as far as known.
-    std::optional<Error> waiting;    // Why it does not start, or waits at the moment.
+    bool started = false;       // Has been running, whatever it is now.
+    std::uint64_t records = 0;  // Delivered and mapped.
+    std::uint64_t bytes = 0;    // Of the keys and values of these.
+    std::uint64_t mapped = 0;   // Rows that these gave.
+    std::uint64_t rows = 0;     // Durable.
+    std::uint64_t skipped = 0;  // Rows for which the tables' own triggers returned null.
+    // Records, durable among the dead letters, by rejection_reason().
+    std::map<std::string, std::uint64_t> dead_letters;
+    std::uint64_t lag = 0;         // Records behind the end, as far as known.
+    std::optional<Error> waiting;  // Why it does not start, or waits at the moment.
     std::vector<StoppedPartition> stopped;
     std::optional<Error> failed;  // Ended by this.
     WriteCounts writes;           // And attempts to start, among the retries.
@@ -79,10 +85,9 @@ struct LaneStatus {
     std::optional<std::chrono::steady_clock::time_point> progressed;
     // Ours now; never changed once it is published, so that copies may share it. Null: none.
     std::shared_ptr<const std::vector<PartitionStatus>> partitions;
-};
 
-// Where a record was refused: "decode", "map", "encode", or "database".
-std::string_view rejection_reason(const Error& error);
+    [[nodiscard]] std::uint64_t all_dead_letters() const;
+};
 
 class Lane {
 public:

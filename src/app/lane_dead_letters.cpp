@@ -1,6 +1,5 @@
-// What becomes of records that their tables can't take, where a table of dead letters does.
-#include <algorithm>
-
+// What becomes of records that their tables can't take, where a table or a topic of dead letters
+// does.
 #include "app/lane_worker.hpp"
 
 namespace sluice {
@@ -9,16 +8,16 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto tell_every = 1s;
+// Between two looks at the group and at the destination while dead letters wait for their topic.
+constexpr auto settle_slice = 100ms;
 
 }  // namespace
 
 // Hands the record to the dead letters in place of its tables.
 Result<void> Lane::Worker::bury(LanePartition& partition, const Record& record, ClockMicros clock,
                                 const Error& error) {
-    const auto targets = destination_.routes()[partition.route].targets.size();
-    const Row row = dead_letter_mapper_.map(record, error, static_cast<std::uint32_t>(targets - 1));
-    SLUICE_TRY(destination_.add(partition.route, record, clock, row));
-    partition.buried.push_back(record.offset);
+    SLUICE_TRY(destination_.bury(partition.route, record, clock, error));
+    unsettled_ = lane_.options_.dead_letter_topic != nullptr;
     tell_buried(error);
     return {};
 }
@@ -34,14 +33,35 @@ void Lane::Worker::tell_buried(const Error& error) {
     }
 }
 
-void Lane::Worker::count_buried(LanePartition& partition, const OffsetRange& durable) {
-    auto& buried = partition.buried;
-    const auto from = std::ranges::lower_bound(buried, durable.from);
-    const auto to = std::ranges::lower_bound(buried, durable.to);
-    const auto count = static_cast<std::uint64_t>(to - from);
-    dead_letters_ += count;
-    rows_ -= count;  // The destination counts them among its rows.
-    buried.erase(from, to);
+void Lane::Worker::handle(const Buried& buried) { tell_buried(buried.error); }
+
+// Before anything that follows a dead letter is on its way, its topic has acknowledged it. False
+// when the lane must end without that.
+bool Lane::Worker::settle_dead_letters() {
+    while (unsettled_) {
+        auto settled = lane_.options_.dead_letter_topic->settle(Deadline::in(settle_slice));
+        if (settled) {
+            unsettled_ = false;
+            break;
+        }
+        if (!waiting_dead_letters_ || waiting_dead_letters_->detail != settled.error().detail) {
+            log_->warn("waits: {}", settled.error().message());
+        }
+        waiting_dead_letters_ = std::move(settled).error();
+        serve();
+        handle_events();
+        if (next_publish_.passed()) {
+            publish();
+        }
+        if (fatal_ || lane_.stopping_) {
+            return false;
+        }
+    }
+    if (waiting_dead_letters_) {
+        log_->info("the dead letters' topic takes them again");
+        waiting_dead_letters_.reset();
+    }
+    return true;
 }
 
 }  // namespace sluice

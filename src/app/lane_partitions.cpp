@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "app/lane_worker.hpp"
 #include "base/check.hpp"
@@ -47,7 +48,6 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .end = {},
                                                        .fault = {},
                                                        .fetch_at = Deadline::never(),
-                                                       .buried = {},
                                                        .seen_ends = {}});
     }
     next_settle_ = Deadline::in(0s);
@@ -97,8 +97,7 @@ void Lane::Worker::handle(const Ready& ready) {
     }
     partition->position = ready.next;
     partition->at_end = false;
-    partition->buried.clear();  // What was durable of it has been told before.
-    if (waiting_routes_.contains(partition->route)) {
+    if (is_held(partition->route)) {
         partition->phase = PartitionPhase::held;
         return;
     }
@@ -111,10 +110,10 @@ void Lane::Worker::handle(const Ready& ready) {
 void Lane::Worker::handle(const Durable& durable) {
     rows_ += durable.rows;
     progress_stored(false);
-    LanePartition* partition = find(durable.range.partition);
-    if (partition != nullptr) {
-        count_buried(*partition, durable.range);
+    for (const auto& [reason, count] : durable.dead_letters) {
+        dead_letters_[std::string(reason)] += count;
     }
+    LanePartition* partition = find(durable.range.partition);
     if (partition != nullptr && partition->prefix) {
         partition->prefix->durable(durable.range.from, durable.range.to);
     }
@@ -128,8 +127,7 @@ void Lane::Worker::handle(const Skipped& skipped) {
                    skipped.table, skipped.rows);
     }
     before += skipped.rows;
-    std::uint64_t& counted = skipped.table == lane_.options_.dead_letters ? dead_letters_ : rows_;
-    counted -= std::min(counted, skipped.rows);
+    rows_ -= std::min(rows_, skipped.rows);
 }
 
 void Lane::Worker::handle(const Fenced& fenced) {
@@ -137,6 +135,7 @@ void Lane::Worker::handle(const Fenced& fenced) {
     if (partition == nullptr || partition->phase == PartitionPhase::stopped) {
         return;
     }
+    destination_.abandon(std::array{fenced.partition});  // What is not sealed yet, too.
     log_->warn("{}: somebody else has moved it on; reads its progress again",
                fenced.partition.to_string());
     if (auto stopped = consumer_->stop(fenced.partition); !stopped) {
@@ -173,6 +172,7 @@ void Lane::Worker::handle(const Waiting& waiting) {
         const auto [entry, fresh] = waiting_routes_.try_emplace(
             route, WaitingRoute{{}, Deadline::in(route_patience)});
         entry->second.error = *waiting.error;
+        entry->second.fetched = waiting.for_records;
     } else {
         const auto entry = waiting_routes_.find(route);
         if (entry != waiting_routes_.end() && !entry->second.given_up) {
@@ -185,10 +185,11 @@ void Lane::Worker::handle(const Waiting& waiting) {
             continue;
         }
         Result<void> done;
-        if (waiting.error && partition.phase == PartitionPhase::fetching) {
+        const bool fetched = !waiting.error || waiting.for_records;
+        if (!fetched && partition.phase == PartitionPhase::fetching) {
             partition.phase = PartitionPhase::held;
             done = consumer_->stop(id);
-        } else if (!waiting.error && partition.phase == PartitionPhase::held) {
+        } else if (fetched && partition.phase == PartitionPhase::held) {
             partition.phase = PartitionPhase::fetching;
             done = consumer_->start(id, partition.position);
         }
@@ -196,6 +197,11 @@ void Lane::Worker::handle(const Waiting& waiting) {
             stop_partition(id, done.error());
         }
     }
+}
+
+bool Lane::Worker::is_held(std::uint32_t route) const {
+    const auto waiting = waiting_routes_.find(route);
+    return waiting != waiting_routes_.end() && !waiting->second.fetched;
 }
 
 // A run that is to end does not wait for somebody to mend a table.
@@ -211,6 +217,7 @@ void Lane::Worker::give_up_routes() {
             const bool ended = partition.at_end && partition.prefix && partition.prefix->complete();
             if (partition.route == route && !ended &&
                 (partition.phase == PartitionPhase::held ||
+                 partition.phase == PartitionPhase::fetching ||
                  partition.phase == PartitionPhase::stopped)) {
                 open.push_back(id);
             }
@@ -258,8 +265,8 @@ void Lane::Worker::fetch_again() {
         if (partition.phase != PartitionPhase::faulted || !partition.fetch_at.passed()) {
             continue;
         }
-        partition.phase = waiting_routes_.contains(partition.route) ? PartitionPhase::held
-                                                                    : PartitionPhase::fetching;
+        partition.phase = is_held(partition.route) ? PartitionPhase::held
+                                                   : PartitionPhase::fetching;
         if (partition.phase == PartitionPhase::fetching) {
             if (auto started = consumer_->start(id, partition.position); !started) {
                 stop_partition(id, started.error());

@@ -111,7 +111,11 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
                                .ahead = {}});
         }
     }
-    auto asked = consumer_->admin().describe(topic_names(), deadline);
+    auto names = topic_names();
+    if (!lane_.options_.dead_letter_topic_name.empty()) {
+        names.push_back(lane_.options_.dead_letter_topic_name);
+    }
+    auto asked = consumer_->admin().describe(names, deadline);
     if (!asked && asked.error().action == Action::retry) {
         SLUICE_TRY(consumer_->serve());  // Why nobody answers, only the client's events tell.
     }
@@ -119,6 +123,9 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
     for (std::size_t i = 0; i < described.size(); ++i) {
         if (described[i].error) {
             return fail(*described[i].error);
+        }
+        if (i == topics_.size()) {
+            break;  // The dead letters' topic is there.
         }
         topics_[i].id = described[i].id;
         topics_[i].partitions = described[i].partitions;

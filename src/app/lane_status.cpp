@@ -1,6 +1,5 @@
 // What a lane tells of itself.
 #include <algorithm>
-#include <array>
 
 #include "app/lane_worker.hpp"
 
@@ -32,12 +31,12 @@ Error lacks_leader(const TopicPartition& id) {
 
 }  // namespace
 
-std::string_view rejection_reason(const Error& error) {
-    constexpr std::array<std::string_view, 3> stages{"decode", "map", "encode"};
-    const std::string_view op = error.op;
-    const auto stage = op.substr(op.find('.') + 1);  // Of "postgres.encode"; of "map", all of it.
-    const auto found = std::ranges::find(stages, stage);
-    return found == stages.end() ? "database" : *found;
+std::uint64_t LaneStatus::all_dead_letters() const {
+    std::uint64_t sum = 0;
+    for (const auto& [reason, count] : dead_letters) {
+        sum += count;
+    }
+    return sum;
 }
 
 void Lane::Worker::publish() {
@@ -109,6 +108,9 @@ std::uint64_t Lane::Worker::lag_of(const LanePartition& partition) const {
 std::optional<Error> Lane::Worker::trouble() const {
     if (waiting_database_) {
         return waiting_database_;
+    }
+    if (waiting_dead_letters_) {
+        return waiting_dead_letters_;
     }
     if (!waiting_routes_.empty()) {
         return waiting_routes_.begin()->second.error;

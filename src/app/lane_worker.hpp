@@ -14,7 +14,6 @@
 #include "commit/start.hpp"
 #include "decode/decode.hpp"
 #include "kafka/admin.hpp"
-#include "map/dead_letter.hpp"
 #include "map/mapper.hpp"
 
 namespace sluice {
@@ -61,6 +60,7 @@ private:
     void handle(const Rejected& rejected);
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
+    [[nodiscard]] bool is_held(std::uint32_t route) const;
     void give_up_routes();
     void stop_partition(const TopicPartition& id, const Error& error);
     void fetch_later(const kafka::PartitionFault& fault);
@@ -77,7 +77,8 @@ private:
     Result<void> bury(LanePartition& partition, const Record& record, ClockMicros clock,
                       const Error& error);
     void tell_buried(const Error& error);
-    void count_buried(LanePartition& partition, const OffsetRange& durable);
+    void handle(const Buried& buried);
+    bool settle_dead_letters();
 
     // lane_status.cpp
     void publish();
@@ -114,7 +115,6 @@ private:
     Event event_;
     std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
     std::vector<Row> rows_of_record_;
-    DeadLetterMapper dead_letter_mapper_;
 
     Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
@@ -127,6 +127,7 @@ private:
         Error error;
         Deadline give_up;  // With --until-end.
         bool given_up = false;
+        bool fetched = false;  // It waits for its own next records.
     };
     std::map<std::uint32_t, WaitingRoute> waiting_routes_;
     std::optional<Error> waiting_database_;
@@ -136,8 +137,10 @@ private:
     std::uint64_t bytes_ = 0;
     std::uint64_t mapped_ = 0;
     std::uint64_t rows_ = 0;
-    std::uint64_t dead_letters_ = 0;  // Durable.
-    std::uint64_t untold_ = 0;        // Dead letters since the last line about one.
+    std::map<std::string, std::uint64_t> dead_letters_;  // Durable, by reason.
+    std::uint64_t untold_ = 0;  // Dead letters since the last line about one.
+    bool unsettled_ = false;    // The topic of dead letters has not acknowledged all.
+    std::optional<Error> waiting_dead_letters_;
     Deadline next_tell_ = Deadline::in(std::chrono::milliseconds{0});
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.

@@ -81,8 +81,9 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
         lanes,
         counter(
             "sluice_rows_mapped_total",
-            "Rows that these records gave. Once lag is 0 they are rows and rows skipped, unless "
-            "partitions were given away, fenced or stopped meanwhile."),
+            "Rows that these records gave. Once lag is 0 they are rows, rows skipped and those of "
+            "records that the database refused, unless partitions were given away, fenced or "
+            "stopped meanwhile."),
         &LaneStatus::mapped));
     out.push_back(of_lanes(lanes,
                            counter("sluice_rows_total", "Rows that are durable in the database."),
@@ -91,10 +92,12 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
                            counter("sluice_rows_skipped_total",
                                    "Rows for which the tables' own triggers returned null."),
                            &LaneStatus::skipped));
-    out.push_back(of_lanes(
+    out.push_back(by_label(
         lanes,
-        counter("sluice_dead_letters_total", "Records that are durable among the dead letters."),
-        &LaneStatus::dead_letters));
+        counter("sluice_dead_letters_total",
+                "Records that are durable among the dead letters, by what refused them: decode, "
+                "map, encode or database."),
+        "reason", &LaneStatus::dead_letters));
     out.push_back(of_lanes(
         lanes,
         counter("sluice_batches_total",

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -42,8 +41,6 @@ struct LanePartition {
     std::optional<Offset> end;                    // As a broker told last; for the lag.
     std::optional<Error> fault;                   // Why it is, or last was, faulted.
     Deadline fetch_at = Deadline::never();        // Faulted: when it is tried again.
-
-    std::deque<Offset> buried;  // Handed over as dead letters, and not durable yet; ascending.
 
     // New to the group: what the other partitions' ends were when it was discovered.
     std::vector<std::pair<TopicPartition, Offset>> seen_ends;

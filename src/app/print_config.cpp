@@ -226,6 +226,9 @@ std::string print_config(const Config& config) {
     if (!config.dead_letters.table.empty()) {
         out.line(0, "dead_letters", "{table: " + quote(config.dead_letters.table) + "}");
     }
+    if (!config.dead_letters.topic.empty()) {
+        out.line(0, "dead_letters", "{topic: " + quote(config.dead_letters.topic) + "}");
+    }
     out.line(0, "routes", "");
     for (const auto& route : config.routes) {
         print_route(route, out);

@@ -17,7 +17,7 @@ using Names = std::span<const std::string_view>;
 inline constexpr std::array<std::string_view, 10> root{
     "pipeline",     "instance", "kafka",         "postgres",      "cassandra",
     "dead_letters", "routes",   "start_timeout", "drain_timeout", "http"};
-inline constexpr std::array<std::string_view, 1> dead_letters{"table"};
+inline constexpr std::array<std::string_view, 2> dead_letters{"table", "topic"};
 inline constexpr std::array<std::string_view, 1> dead_letters_words{"stop"};
 inline constexpr std::array<std::string_view, 3> kafka{"brokers", "start", "properties"};
 inline constexpr std::array<std::string_view, 5> postgres{"url", "user", "password", "pool",

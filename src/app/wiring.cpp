@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/dead_letter.hpp"
+#include "sinks/deadletter/topic.hpp"
 
 namespace sluice {
 namespace {
@@ -23,6 +24,15 @@ Target dead_letters_target(const std::string& table) {
         target.columns.push_back({.column = std::string(column), .path = {}, .reading = {}});
     }
     return target;
+}
+
+std::shared_ptr<DeadLetterTopic> make_dead_letter_topic(const Config& config, std::string_view lane,
+                                                        const Logger& log) {
+    if (config.dead_letters.topic.empty()) {
+        return nullptr;
+    }
+    return deadletter::make_topic(client_options(config.kafka), config.dead_letters.topic,
+                                  group_of(config, lane), log);
 }
 
 bool reads_headers(const std::vector<Route>& routes) {
@@ -102,7 +112,9 @@ std::vector<std::string> lane_names(const Config& config) {
 
 std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end) {
     auto routes = routes_of(config, name);
-    const bool buries = !config.dead_letters.table.empty();
+    auto log = make_logger(name);
+    const auto dead_letter_topic = make_dead_letter_topic(config, name, log);
+    const bool buries = !config.dead_letters.table.empty() || dead_letter_topic;
     LaneOptions options{.name = std::string(name),
                         .consumer = {.client = client_options(config.kafka),
                                      .group = group_of(config, name),
@@ -110,14 +122,21 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
                                      .headers = buries || reads_headers(routes)},
                         .start = config.kafka.start,
                         .until_end = until_end,
-                        .dead_letters = config.dead_letters.table,
+                        .buries = buries,
+                        .dead_letter_topic = dead_letter_topic,
+                        .dead_letter_topic_name = config.dead_letters.topic,
                         .attempt_wait = std::chrono::milliseconds{
                             std::min<std::int64_t>(10'000, config.start_timeout_ms)}};
-    auto log = make_logger(name);
-    auto destination =
-        name == postgres_lane
-            ? postgres::make_destination(postgres_options(config), std::move(routes), log)
-            : cassandra::make_destination(cassandra_options(config), std::move(routes), log);
+    std::unique_ptr<Destination> destination;
+    if (name == postgres_lane) {
+        auto postgres = postgres_options(config);
+        postgres.dead_letter_topic = dead_letter_topic;
+        destination = postgres::make_destination(std::move(postgres), std::move(routes), log);
+    } else {
+        auto cassandra = cassandra_options(config);
+        cassandra.dead_letter_topic = dead_letter_topic;
+        destination = cassandra::make_destination(std::move(cassandra), std::move(routes), log);
+    }
     return std::make_unique<Lane>(std::move(options), std::move(destination), log);
 }
 

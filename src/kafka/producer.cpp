@@ -11,6 +11,11 @@ namespace {
 
 constexpr const char* op = "kafka.produce";
 
+// A null pointer means a null value, so an empty one needs an address.
+const char* address(const std::optional<std::string_view>& bytes) {
+    return !bytes ? nullptr : bytes->data() == nullptr ? "" : bytes->data();
+}
+
 Result<ConfHandle> producer_conf(const ClientOptions& options) {
     const std::array defaults{
         Setting{"compression.type", "lz4"},
@@ -79,10 +84,6 @@ Result<void> Producer::send(const std::string& topic, std::optional<std::string_
     if (held == nullptr) {
         return fail(make_error(rd_kafka_last_error(), op, topic));
     }
-    // A null pointer means a null value, so an empty one needs an address.
-    const auto address = [](const std::optional<std::string_view>& bytes) {
-        return !bytes ? nullptr : bytes->data() == nullptr ? "" : bytes->data();
-    };
     const int refused = rd_kafka_produce(held, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
                                          const_cast<char*>(address(value)),
                                          value ? value->size() : 0, address(key),
@@ -90,6 +91,42 @@ Result<void> Producer::send(const std::string& topic, std::optional<std::string_
     if (refused != 0) {
         return fail(make_error(rd_kafka_last_error(), op, topic));
     }
+    ++impl_->outstanding;
+    return {};
+}
+
+Result<void> Producer::send(const std::string& topic, const Record& record,
+                            std::span<const Header> more, std::uint64_t tag) {
+    HeadersHandle headers(rd_kafka_headers_new(record.headers.size() + more.size()));
+    for (const auto& list : {record.headers, more}) {
+        for (const auto& [name, value] : list) {
+            rd_kafka_header_add(headers.get(), address(name), static_cast<ssize_t>(name.size()),
+                                address(value), value ? static_cast<ssize_t>(value->size()) : 0);
+        }
+    }
+    const auto field = [](rd_kafka_vtype_t type) {
+        rd_kafka_vu_t one{};
+        one.vtype = type;
+        return one;
+    };
+    std::array fields{field(RD_KAFKA_VTYPE_TOPIC),     field(RD_KAFKA_VTYPE_PARTITION),
+                      field(RD_KAFKA_VTYPE_MSGFLAGS),  field(RD_KAFKA_VTYPE_KEY),
+                      field(RD_KAFKA_VTYPE_VALUE),     field(RD_KAFKA_VTYPE_HEADERS),
+                      field(RD_KAFKA_VTYPE_TIMESTAMP), field(RD_KAFKA_VTYPE_OPAQUE)};
+    fields[0].u.cstr = topic.c_str();
+    fields[1].u.i32 = RD_KAFKA_PARTITION_UA;
+    fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+    fields[3].u.mem = {const_cast<char*>(address(record.key)), record.key ? record.key->size() : 0};
+    fields[4].u.mem = {const_cast<char*>(address(record.value)),
+                       record.value ? record.value->size() : 0};
+    fields[5].u.headers = headers.get();
+    fields[6].u.i64 = record.timestamp_ms.value_or(0);  // 0: now.
+    fields[7].u.ptr = reinterpret_cast<void*>(tag);
+    if (const ErrorHandle refused{
+            rd_kafka_produceva(impl_->connection.client.get(), fields.data(), fields.size())}) {
+        return fail(make_error(rd_kafka_error_code(refused.get()), op, topic));
+    }
+    (void)headers.release();  // The client owns them where it has taken the record.
     ++impl_->outstanding;
     return {};
 }

@@ -11,9 +11,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "kafka/client.hpp"
+#include "model/record.hpp"
 
 namespace sluice::kafka {
 
@@ -31,6 +33,9 @@ public:
     // Copies key and value. A full queue is Action::retry: serve() and send again.
     Result<void> send(const std::string& topic, std::optional<std::string_view> key,
                       std::optional<std::string_view> value, std::uint64_t tag);
+    // The same of a whole record, with its timestamp, its headers and `more` behind them.
+    Result<void> send(const std::string& topic, const Record& record, std::span<const Header> more,
+                      std::uint64_t tag);
     // Delivers results for up to `wait`.
     void serve(std::chrono::milliseconds wait);
     // Waits until all is acknowledged or has failed; false at the deadline.

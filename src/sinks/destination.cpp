@@ -15,6 +15,11 @@ Error remade_topic(std::string op, const TopicPartition& partition, std::string_
             .hint = "`sluice reset --lane " + std::string(lane) + "` starts afresh"};
 }
 
+bool has_dead_letters(std::span<const Route> routes) {
+    return std::ranges::any_of(
+        routes, [](const Route& route) { return route.targets.back().dead_letters; });
+}
+
 std::string retry_class(const Error& error) {
     constexpr std::size_t sqlstate_size = 5;
     const auto is_of_sqlstate = [](char c) {

@@ -51,7 +51,9 @@ struct Ready {
 // any order; together they leave no gap.
 struct Durable {
     OffsetRange range;
-    std::size_t rows = 0;
+    std::size_t rows = 0;  // Without those of dead letters.
+    // Records among them that are dead letters, by rejection_reason().
+    std::map<std::string_view, std::uint64_t> dead_letters{};
 };
 // For so many of the rows that were told as durable a table's own triggers returned null: they
 // dropped them, or put them elsewhere. That is the table's own wish, and counts as done.
@@ -62,6 +64,10 @@ struct Skipped {
 // Somebody else has moved this partition on: what was queued is dropped. Acquire it again.
 struct Fenced {
     TopicPartition partition;
+};
+// The database refused a record, which goes to the dead letters by itself: for the log.
+struct Buried {
+    Error error;
 };
 // The record at `offset` can't be written; all before it is durable or on its way, and progress
 // does not pass it.
@@ -78,12 +84,15 @@ struct Refused {
 // Why, where the topic's id is not the one that the progress is kept for. The lane looks too.
 Error remade_topic(std::string op, const TopicPartition& partition, std::string_view lane);
 // Writing waits and is tried again; reported when it begins, when the reason changes, and when it
-// ends (error empty). With a route, only that route waits: fetch its partitions no further.
+// ends (error empty). With a route, only that route waits: fetch its partitions no further, but
+// where it waits for its own next records.
 struct Waiting {
     std::optional<Error> error;
     std::optional<std::uint32_t> route;
+    bool for_records = false;
 };
-using DestinationEvent = std::variant<Ready, Durable, Skipped, Fenced, Rejected, Refused, Waiting>;
+using DestinationEvent =
+    std::variant<Ready, Durable, Skipped, Fenced, Buried, Rejected, Refused, Waiting>;
 
 // What became of its writes, since the process started.
 struct WriteCounts {
@@ -94,6 +103,9 @@ struct WriteCounts {
 // What was the matter, in few words: a SQLSTATE's class ("40"), a Kafka or CQL code ("0x1100"), or
 // without a code "connection" or "configuration".
 std::string retry_class(const Error& error);
+
+// Their last targets are tables of dead letters.
+bool has_dead_letters(std::span<const Route> routes);
 
 class Destination {
 public:
@@ -130,8 +142,12 @@ public:
     // destination has then forgotten all rows of it.
     virtual Result<void> add(std::uint32_t route, const Record& record, ClockMicros clock,
                              const Row& row) = 0;
+    // In place of the rows of a record that can't be mapped or added: a dead letter, where the
+    // route has a table of them or the lane a topic.
+    virtual Result<void> bury(std::uint32_t route, const Record& record, ClockMicros clock,
+                              const Error& error) = 0;
     // After the last row of a record, or for a record without rows: it counts as delivered.
-    virtual void end_record(std::uint32_t route, const Record& record) = 0;
+    virtual void end_record(std::uint32_t route, const Record& record, ClockMicros clock) = 0;
     // The end of a poll: what was added goes on its way. Tells which ranges will come back as
     // Durable, at most one a partition.
     virtual std::vector<OffsetRange> seal() = 0;

@@ -7,7 +7,7 @@ from servers import eventually
 from test_bad_records import CASSANDRA, POSTGRES, columns_of, send_bad
 
 SETTING = {"dead_letters": "{table: lost}"}
-# Found before a row is sent; what only the server refuses stops its partition.
+# Found before a row is sent; what only the server refuses: test_refused_records.py.
 FITTING = [case for case in POSTGRES if case[-1] != "23514"]
 PLACE = "kafka_partition, kafka_offset, value, reason, error"
 
@@ -94,20 +94,6 @@ def test_many_dead_letters_amid_large_batches_leave_every_other_record(sluice, m
     assert sorted(own_keyspace.rows("SELECT kafka_partition, kafka_offset FROM {ks}.lost")) == letters
 
 
-def test_what_only_the_server_refuses_stops_the_partition(sluice, make_topic, database):
-    """It may be the table's fault: its neighbours tell, and a dead letter is no proof."""
-    topic = make_topic(1)
-    database.execute("CREATE TABLE t (id int CHECK (id > 0))")
-    topic.send("no JSON", '{"id": 1}', '{"id": -1}', '{"id": 2}')
-    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
-    sluice.drain_file(file).expect(1).has("is stopped", f"{topic.name}[0]@2", "t_id_check")
-    assert database.rows("SELECT id FROM t") == [(1,)]
-    assert database.rows("SELECT kafka_offset FROM lost") == [(0,)]
-    database.execute("ALTER TABLE t DROP CONSTRAINT t_id_check")
-    sluice.drain_file(file).expect(0)
-    assert sorted(database.rows("SELECT id FROM t")) == [(-1,), (1,), (2,)]
-
-
 @pytest.mark.parametrize("lane", ["postgres", "cassandra"])
 def test_a_pipeline_that_has_begun_may_get_a_table_of_dead_letters(sluice, make_topic, database, own_keyspace, lane):
     topic = make_topic(1)
@@ -136,18 +122,6 @@ def test_a_table_fault_is_no_dead_letter(sluice, make_topic, database):
     eventually(lambda: database.value("SELECT count(*) FROM lost") == 1, what="the record's own fault")
     process.stop().expect(0)
     assert sorted(database.rows("SELECT id FROM public.t")) == [(1,), (2,)]
-
-
-def test_a_dead_letter_that_is_refused_too_stops_the_partition(sluice, make_topic, database):
-    topic = make_topic(1)
-    database.execute("CREATE TABLE t (id int)",
-                     "CREATE TABLE lost (kafka_topic text, kafka_partition int, kafka_offset bigint, "
-                     "timestamp timestamptz, key bytea, value bytea, headers json, reason text, "
-                     "error text CHECK (error = ''))")
-    topic.send('{"id": 1}', '{"id": "x"}', '{"id": 2}')
-    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
-    sluice.drain_file(file).expect(1).has("is stopped", f"{topic.name}[0]@1", "lost_error_check")
-    assert database.rows("SELECT id FROM t") == [(1,)]
 
 
 def test_dead_letters_survive_a_kill_exactly_once(sluice, make_topic, kafka, database, own_keyspace):

@@ -88,6 +88,62 @@ TEST_F(CassandraFlow, ANeighbourThatPassesShowsSoonerWhoseFaultItIs) {
     EXPECT_FALSE(flow_.busy());
 }
 
+// Each refused record, not the first alone, and all that follow it are written.
+TEST_F(CassandraFlow, ARefusedRecordIsBuriedAndItsPartitionGoesOn) {
+    std::vector<std::int64_t> buried;
+    flow_ = Flow(2, 2, backoff,
+                 [&](Chunk& chunk, std::uint32_t piece, Offset offset, const Error& error) {
+                     EXPECT_EQ(error.action, Action::reject);
+                     buried.push_back(offset.value());
+                     chunk.forget(piece, offset);
+                     chunk.pieces()[piece].letters.push_back({offset, "database"});
+                     return Result<void>{};
+                 });
+    flow_.add(load(0, {0, 1}, 0, 10));
+    run_for(5s, [](std::int32_t partition, std::int64_t offset) {
+        return partition == 1 && (offset == 4 || offset == 7) ? &invalid : nullptr;
+    });
+    EXPECT_EQ(buried, (std::vector<std::int64_t>{4, 7}));
+    EXPECT_EQ(taken<Buried>().size(), 2U);
+    EXPECT_TRUE(taken<Rejected>().empty());
+    const auto durable = taken<Durable>();
+    ASSERT_EQ(durable.size(), 2U);
+    EXPECT_EQ(durable[0].rows + durable[1].rows, 18U);
+    EXPECT_EQ(durable[0].dead_letters.size() + durable[1].dead_letters.at("database"), 2U);
+    EXPECT_FALSE(flow_.busy());
+}
+
+TEST_F(CassandraFlow, APlaceForDeadLettersThatFailsIsWaitedFor) {
+    bool takes = false;
+    flow_ = Flow(
+        2, 2, backoff,
+        [&](Chunk& chunk, std::uint32_t piece, Offset offset, const Error&) -> Result<void> {
+            if (!takes) {
+                return fail(Error{.action = Action::retry,
+                                  .op = "kafka.produce",
+                                  .where = {},
+                                  .code = {},
+                                  .detail = {},
+                                  .hint = {}});
+            }
+            chunk.forget(piece, offset);
+            return {};
+        });
+    flow_.add(load(0, {0}, 0, 3));
+    const Server server = [](auto, std::int64_t offset) {
+        return offset == 1 ? &invalid : nullptr;
+    };
+    run_for(20s, server);
+    EXPECT_TRUE(taken<Durable>().empty());
+    ASSERT_FALSE(taken<Waiting>().empty());
+    EXPECT_EQ(taken<Waiting>().back().error->op, "kafka.produce");
+    takes = true;
+    run_for(20s, server);
+    EXPECT_EQ(taken<Durable>().size(), 1U);
+    EXPECT_FALSE(taken<Waiting>().back().error);
+    EXPECT_FALSE(flow_.busy());
+}
+
 TEST_F(CassandraFlow, ATableThatCouldNotBeReadConfirmsNothing) {
     flow_.add(load(0, {0}, 0, 1));
     const Error away = error_of(SLC_CONNECTION);

@@ -252,13 +252,26 @@ const std::vector<Mistake> routes{
     {"dead_letters_setting",
      with("dead_letters: {tabel: x}"),
      {"f:5:15: 'dead_letters.table' is missing; for example `dead_letters: {table: dead_letters}`",
-      "f:5:16: unknown setting 'dead_letters.tabel'; allowed: table; did you mean 'table'?"}},
+      "f:5:16: unknown setting 'dead_letters.tabel'; allowed: table, topic; did you mean "
+      "'table'?"}},
     {"dead_letters_word",
      with("dead_letters: skip"),
      {"f:5:15: 'dead_letters' is 'skip'; allowed: stop"}},
     {"dead_letters_table",
      with("dead_letters: {table: a.b.c}"),
      {"f:5:23: 'dead_letters.table' is 'a.b.c'; write table or schema.table"}},
+    {"dead_letters_both",
+     with("dead_letters: {table: lost, topic: lost}"),
+     {"f:5:36: 'dead_letters' has both table and topic; keep one of them"}},
+    {"dead_letters_topic_name",
+     with("dead_letters: {topic: a/b}"),
+     {"f:5:23: 'dead_letters.topic' is 'a/b'; a topic's name may hold letters, digits, '.', '_' "
+      "and '-'"}},
+    {"dead_letters_topic_read",
+     with("dead_letters: {topic: orders}"),
+     {"f:5:23: the topic 'orders' is read by a route (f:4:5): its dead letters would be read "
+      "again; "
+      "name another topic"}},
     {"database_not_configured",
      route("  - topic: a\n    cassandra: true"),
      {"f:6:16: a route feeds 'cassandra', which the file does not configure; add the section"}},

@@ -42,7 +42,7 @@ LaneStatus busy() {
     lane.mapped = 12;
     lane.rows = 10;
     lane.skipped = 2;
-    lane.dead_letters = 9;
+    lane.dead_letters = {{"map", 9}};
     lane.writes = {.batches = 3, .fenced = 1, .retries = {{"08", 4}, {"connection", 5}}};
     lane.rejected = {{"encode", 6}};
     lane.progressed = now - 1500ms;
@@ -76,7 +76,7 @@ TEST(Metrics, AreTheNumbersOfTheLane) {
                   R"(sluice_rows_mapped_total{lane="postgres"} 12)",
                   R"(sluice_rows_total{lane="postgres"} 10)",
                   R"(sluice_rows_skipped_total{lane="postgres"} 2)",
-                  R"(sluice_dead_letters_total{lane="postgres"} 9)",
+                  R"(sluice_dead_letters_total{lane="postgres",reason="map"} 9)",
                   R"(sluice_batches_total{lane="postgres"} 3)",
                   R"(sluice_retries_total{lane="postgres",class="08"} 4)",
                   R"(sluice_retries_total{lane="postgres",class="connection"} 5)",

@@ -24,8 +24,8 @@ StepResult connection_lost() { return failure(Action::retry, {}, true); }
 
 class Driven {
 public:
-    explicit Driven(std::size_t records, bool connected = true)
-        : protocol_(records), command_(protocol_.start(connected)) {}
+    explicit Driven(std::size_t records, bool connected = true, Rules rules = {})
+        : protocol_(records, rules), command_(protocol_.start(connected)) {}
 
     void expect(Step step) { EXPECT_EQ(command_.step, step); }
     void expect(Step step, std::size_t first, std::size_t count) {
@@ -222,19 +222,24 @@ TEST(WriteProtocol, ABatchThatBeginsWithoutAConnectionMakesOneFirst) {
     run.expect(Step::open, 0, 2);
 }
 
-// Of the first record it is not known whether any other would pass.
-TEST(WriteProtocol, OneCodeForAllRecordsIsTheTablesFault) {
+// A check constraint has refused record `record` of 100, and so many others may be tried.
+StepResult refused_at(std::size_t record, std::size_t others) {
     auto refused = failure(Action::reject, "23514");
-    refused.record = 0;
+    refused.record = record;
+    for (std::size_t i = 0; i < others; ++i) {
+        refused.others.push_back(99 - i);
+    }
+    return refused;
+}
+
+// Without a witness it is not known whether any other would pass.
+TEST(WriteProtocol, OneCodeForAllRecordsIsTheTablesFault) {
     Driven run(100);
     run.pass({Step::open});
-    run.give(refused);
-    for (int probe = 0; probe < 16; ++probe) {
+    run.give(refused_at(3, 16));
+    for (std::size_t probe = 0; probe < 16; ++probe) {
         run.pass({Step::roll_back});
-        run.expect(Step::probe);
-        EXPECT_EQ(run.command().window.count, 1u);
-        EXPECT_LT(run.command().window.first, 100u);
-        EXPECT_GT(run.command().window.first, 0u);
+        run.expect(Step::probe, 99 - probe, 1);
         run.give(failure(Action::reject, "23514"));
     }
     run.pass({Step::roll_back});
@@ -245,11 +250,9 @@ TEST(WriteProtocol, OneCodeForAllRecordsIsTheTablesFault) {
 }
 
 // To where others are tried, before record 0 is blamed.
-void refuse_the_first(Driven& run) {
-    auto refused = failure(Action::reject, "23514");
-    refused.record = 0;
+void refuse_the_first(Driven& run, std::size_t others = 16) {
     run.pass({Step::open});
-    run.give(refused);
+    run.give(refused_at(0, others));
     run.pass({Step::roll_back});
     run.expect(Step::probe);
 }
@@ -274,6 +277,75 @@ TEST(WriteProtocol, AProbeThatMeetsTroubleBlamesNobody) {
                               : std::vector{Step::roll_back, Step::pause});
         run.expect(Step::open, 0, 100);
     }
+}
+
+constexpr Rules in_doubt{.waits_in_doubt = true};
+
+TEST(WriteProtocol, AWitnessNeedsNoOthers) {
+    Driven run(100, true, in_doubt);
+    run.pass({Step::open});
+    auto refused = refused_at(5, 0);
+    refused.witnessed = true;
+    run.give(refused);
+    run.pass({Step::roll_back});
+    run.expect_end(Verdict::rejected);
+}
+
+// Of a trigger that refuses all, the first record must not become a dead letter.
+TEST(WriteProtocol, WithTooFewOthersADoubtfulErrorBlamesNobody) {
+    for (const std::size_t others : {0U, 1U, 15U}) {
+        Driven run(100, true, in_doubt);
+        run.pass({Step::open});
+        run.give(refused_at(0, others));
+        for (std::size_t i = 0; i < others; ++i) {
+            run.pass({Step::roll_back});
+            run.expect(Step::probe);
+            run.give(failure(Action::reject, "23514"));
+        }
+        run.pass({Step::roll_back});
+        run.expect_end(Verdict::doubtful);
+        EXPECT_EQ(run.command().record, 0U);
+    }
+}
+
+TEST(WriteProtocol, OneOtherThatPassesEndsTheDoubt) {
+    Driven run(100, true, in_doubt);
+    refuse_the_first(run, 1);
+    run.give(ok());
+    run.pass({Step::roll_back});
+    run.expect_end(Verdict::rejected);
+}
+
+TEST(WriteProtocol, AValueThatIsWrongWhateverTheTableSaysIsNotDoubted) {
+    Driven run(100, true, in_doubt);
+    run.pass({Step::open});
+    auto refused = refused_at(0, 3);
+    refused.error.code = "22003";
+    run.give(refused);
+    run.pass({Step::roll_back});
+    run.expect_end(Verdict::rejected);
+}
+
+// The window that failed is not the batch's first.
+TEST(WriteProtocol, ATableFaultBehindCommittedRecordsGoesOnBehindThem) {
+    Driven run(100, true, {.window_max = 40});
+    run.pass({Step::open, Step::write, Step::commit, Step::open});
+    run.give(refused_at(40, 16));
+    for (int probe = 0; probe < 16; ++probe) {
+        run.pass({Step::roll_back});
+        run.give(failure(Action::reject, "23514"));
+    }
+    run.pass({Step::roll_back, Step::pause});
+    run.expect(Step::open, 40, 60);
+}
+
+TEST(WriteProtocol, WindowsGrowWithEachThatGoesThrough) {
+    Driven run(100, true, {.window_max = 16});
+    for (const auto& [first, count] : {std::pair{0U, 16U}, {16U, 32U}, {48U, 52U}}) {
+        run.expect(Step::open, first, count);
+        run.pass({Step::open, Step::write, Step::commit});
+    }
+    run.expect_end(Verdict::committed);
 }
 
 }  // namespace

@@ -103,6 +103,42 @@ TEST_F(Queue, WhatWaitsForItsTableTakesNoRoomAndIsWaitedForUntilGivenUp) {
     EXPECT_FALSE(queue_.busy()) << "nobody waits for what was given up";
 }
 
+TEST_F(Queue, ABatchThatIsPutBackKeepsItsRoomAndWaitsForMore) {
+    const auto room = [this] { return outbox_.wait_for_room(Deadline::in(0ms)); };
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.put_back(*std::move(batch), Deadline::in(1h));
+    EXPECT_FALSE(queue_.take_batch(1));
+    EXPECT_FALSE(room());
+    EXPECT_TRUE(queue_.busy());
+    Piece more = filled(0);
+    more.records = 1;
+    more.from = Offset{1};
+    more.to = Offset{2};
+    queue_.push(std::move(more));
+    const auto both = queue_.take_batch(1000);
+    ASSERT_TRUE(both);
+    ASSERT_EQ(both->pieces().size(), 2U);
+    EXPECT_EQ(both->pieces()[0].from, Offset{0});
+
+    queue_.put_back(*both, Deadline::in(1h));
+    queue_.close_epoch(here, 1);
+    EXPECT_TRUE(room());
+    EXPECT_FALSE(queue_.busy());
+}
+
+TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.close_epoch(here, 1);
+    queue_.put_back(*std::move(batch), Deadline::in(0ms));
+    EXPECT_FALSE(queue_.busy());
+    EXPECT_TRUE(outbox_.wait_for_room(Deadline::in(0ms)));
+    EXPECT_FALSE(queue_.take_batch(1));
+}
+
 class Waiters : public testing::Test {
 protected:
     static Error error(std::string detail) {

@@ -229,5 +229,75 @@ TEST(Batch, WhatIsCommittedIsDropped) {
     EXPECT_EQ(batch.ranges(slices)[0].from, Offset{19});
 }
 
+// The number of a record that is a witness, or may be tried as one.
+TEST(Batch, OthersAreRecordsOfTheSameTable) {
+    Batch batch(0);
+    Piece two = piece(0, 10, 20, {10, 12, 19});
+    two.tables.emplace_back();
+    ASSERT_TRUE(append(two.tables[1], 14, RowOp::put, {integer(1), integer(0), integer(0)}));
+    two.records = 4;
+    batch.add(std::move(two));
+    using Numbers = std::vector<std::size_t>;
+    EXPECT_EQ(batch.others(0, 0, 1, 16), (Numbers{3, 0}));
+    EXPECT_EQ(batch.others(0, 1, 3, 16), (Numbers{1}));
+    EXPECT_EQ(batch.others(0, 0, 9, 2), (Numbers{3, 0}));
+    EXPECT_EQ(batch.others(1, 0, 2, 16), Numbers{});
+    EXPECT_TRUE(batch.has_rows_before(1, 0));
+    EXPECT_FALSE(batch.has_rows_before(0, 0));
+    EXPECT_FALSE(batch.has_rows_before(2, 1));
+    EXPECT_TRUE(batch.has_rows_before(3, 1));
+}
+
+TEST(Batch, ADeadLetterTakesThePlaceOfItsRows) {
+    for (const bool with_row : {true, false}) {
+        Batch batch(0);
+        Piece made = piece(0, 10, 20, {10, 12, 19});
+        const std::vector<TableRows> tables{made.tables[0], TableRows{}};
+        made.tables = tables;
+        batch.add(std::move(made));
+        TableRows letter;
+        if (with_row) {
+            ASSERT_TRUE(append(letter, 12, RowOp::put, {integer(7), absent, integer(8)}));
+        }
+        batch.bury(0, {Offset{12}, "database"}, letter);
+        batch.bury(0, {Offset{10}, "map"}, TableRows{});
+        const Piece& piece = batch.pieces()[0];
+        EXPECT_EQ(batch.bytes(), piece.bytes());
+        EXPECT_EQ(batch.records(), with_row ? 2U : 1U);
+        EXPECT_EQ(offsets_in(batch, batch.slices({0, batch.records()})),
+                  std::vector<std::int64_t>{19});
+        EXPECT_EQ(piece.tables[0].row(0), tables[0].row(2));
+        EXPECT_EQ(piece.tables[1].rows.size(), with_row ? 1U : 0U);
+        if (with_row) {
+            EXPECT_EQ(piece.tables[1].row(0), letter.row(0));
+            EXPECT_EQ(piece.tables[1].absent_rows, 1U);
+        }
+        ASSERT_EQ(piece.letters.size(), 2U);
+        EXPECT_EQ(piece.letters[0].offset, Offset{10});
+        EXPECT_EQ(batch.ranges(batch.slices({0, batch.records()})),
+                  (std::vector<OffsetRange>{{here, Offset{10}, Offset{20}}}));
+    }
+}
+
+// Also several letters of one piece, and rows around them on both sides.
+TEST(Batch, LettersStandInLogOrderAmongTheirTablesRows) {
+    Batch batch(0);
+    batch.add(piece(0, 0, 10, {0, 1, 2, 3, 4}));
+    for (const std::int64_t offset : {3, 1}) {
+        TableRows letter;
+        ASSERT_TRUE(append(letter, offset, RowOp::put, {integer(90 + offset), absent, absent}));
+        batch.bury(0, {Offset{offset}, "database"}, letter);
+    }
+    const TableRows& rows = batch.pieces()[0].tables[0];
+    std::vector<std::int64_t> ids;
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+        std::vector<EncodedCell> cells;
+        split_row(rows.row(i), cells);
+        ids.push_back(cells[0].bytes.back());
+        EXPECT_EQ(rows.rows[i].offset, Offset{static_cast<std::int64_t>(i)});
+    }
+    EXPECT_EQ(ids, (std::vector<std::int64_t>{0, 91, 2, 93, 4}));
+}
+
 }  // namespace
 }  // namespace sluice::postgres

@@ -65,12 +65,13 @@ Result<void> Chunk::add(std::uint32_t piece, std::uint32_t table, std::uint32_t 
                      .piece = piece,
                      .group = group,
                      .previous = groups_[group].last,
-                     .open = true});
+                     .open = true,
+                     .letter = plan.dead_letters});
     groups_[group].last = index;
     groups_[group].bytes += bytes;
     ++groups_[group].rows;
     last_groups_[piece] = group;
-    ++pieces_[piece].rows;
+    pieces_[piece].rows += plan.dead_letters ? 0 : 1;
     ++pieces_[piece].open;
     return {};
 }
@@ -82,7 +83,7 @@ void Chunk::roll_back(std::uint32_t piece, Offset offset) {
         group.last = row.previous;
         group.bytes -= row.bytes;
         --group.rows;
-        --pieces_[piece].rows;
+        pieces_[piece].rows -= row.letter ? 0 : 1;
         --pieces_[piece].open;
         // A group that lost its first row would look for its key in bytes that are gone: it takes
         // no further rows, and without rows nothing is sent of it.
@@ -191,6 +192,16 @@ void Chunk::settle(std::uint32_t row) {
     }
 }
 
+void Chunk::forget(std::uint32_t piece, Offset offset) {
+    for (RowRef& row : rows_) {
+        if (row.piece == piece && row.offset == offset && row.open) {
+            row.open = false;
+            --pieces_[piece].open;
+            --pieces_[piece].rows;
+        }
+    }
+}
+
 void Chunk::cut(std::uint32_t piece, Offset offset) {
     Piece& cut = pieces_[piece];
     if (!cut.live || cut.to <= offset) {
@@ -201,9 +212,10 @@ void Chunk::cut(std::uint32_t piece, Offset offset) {
         return;
     }
     cut.to = offset;
+    std::erase_if(cut.letters, [&](const Letter& letter) { return letter.offset >= offset; });
     for (RowRef& row : rows_) {
         if (row.piece == piece && row.offset >= offset) {
-            --cut.rows;
+            cut.rows -= row.letter ? 0 : 1;
             cut.open -= row.open ? 1 : 0;
             row.open = false;
         }

@@ -15,6 +15,7 @@
 #include "model/ids.hpp"
 #include "sinks/cassandra/bridge.hpp"
 #include "sinks/cassandra/rows.hpp"
+#include "sinks/dead_letters.hpp"
 
 namespace sluice::cassandra {
 
@@ -28,8 +29,10 @@ struct Piece {
     Offset from;
     Offset to;
     std::size_t rows = 0;
-    std::size_t open = 0;  // Rows that are not durable yet.
-    bool live = true;      // False: durable and reported, or dropped.
+    std::size_t open = 0;           // Rows that are not durable yet.
+    bool live = true;               // False: durable and reported, or dropped.
+    std::vector<Letter> letters{};  // In log order.
+    KeptRecords kept{};             // What may still become one, where there are dead letters.
 };
 
 class Chunk {
@@ -42,7 +45,11 @@ public:
     [[nodiscard]] std::uint64_t id() const { return id_; }
     [[nodiscard]] std::uint32_t route() const { return route_; }
     [[nodiscard]] std::size_t bytes() const {
-        return cells_.size() + rows_.size() * (sizeof(RowRef) + sizeof(SlcRow));
+        std::size_t kept = 0;
+        for (const auto& piece : pieces_) {
+            kept += piece.kept.bytes();
+        }
+        return kept + cells_.size() + rows_.size() * (sizeof(RowRef) + sizeof(SlcRow));
     }
     [[nodiscard]] std::size_t rows() const { return rows_.size(); }
 
@@ -72,7 +79,10 @@ public:
     }
     [[nodiscard]] std::uint32_t piece_of(std::uint32_t row) const { return rows_[row].piece; }
     [[nodiscard]] Offset offset_of(std::uint32_t row) const { return rows_[row].offset; }
+    [[nodiscard]] bool is_letter(std::uint32_t row) const { return rows_[row].letter; }
     void settle(std::uint32_t row);
+    // Forgets the rows of a record that are not durable: it becomes a dead letter.
+    void forget(std::uint32_t piece, Offset offset);
     // The piece ends before `offset`; its rows from there on are forgotten.
     void cut(std::uint32_t piece, Offset offset);
 
@@ -86,6 +96,7 @@ private:
         std::uint32_t group = 0;
         std::uint32_t previous = none;  // In its group.
         bool open = true;
+        bool letter = false;
     };
     struct Group {
         std::uint64_t key_begin = 0;  // In cells_.

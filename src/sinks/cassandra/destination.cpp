@@ -1,14 +1,14 @@
 #include "sinks/cassandra/destination.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
+#include <functional>
 #include <unordered_map>
 
 #include "base/backoff.hpp"
 #include "base/check.hpp"
 #include "sinks/cassandra/database.hpp"
 #include "sinks/cassandra/flow.hpp"
+#include "sinks/cassandra/mailbox.hpp"
 
 namespace sluice::cassandra {
 namespace {
@@ -24,50 +24,11 @@ constexpr std::size_t rows_sending_max = 1024;
 constexpr auto write_wait = 10s;
 // Polls that wait are joined up to here: larger chunks make no larger batches.
 constexpr std::size_t joined_bytes_max = 512u << 10;
+// How long the brokers may take to acknowledge a dead letter before it is tried again; the lane
+// waits for it.
+constexpr auto settle_wait = 1s;
 // After "invalid" the server has just answered, so this is rarely long; the lane waits for it.
 constexpr auto refresh_wait = 2s;
-
-// Outcomes on their way from the driver's thread to the lane's.
-class Mailbox {
-public:
-    struct Mail {
-        LoadPtr load;
-        WriteOutcome outcome;
-    };
-
-    void post(Mail mail) {
-        const std::lock_guard lock(mutex_);
-        mail_.push_back(std::move(mail));
-        changed_.notify_all();
-    }
-    std::vector<Mail> take() {
-        const std::lock_guard lock(mutex_);
-        return std::exchange(mail_, {});
-    }
-    void wait(TimePoint until) {
-        std::unique_lock lock(mutex_);
-        changed_.wait_until(lock, until, [&] { return !mail_.empty(); });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<Mail> mail_;
-};
-
-// Keeps chunk and mailbox alive while the driver has them, also past the destination's end.
-class ChunkListener final : public WriteListener {
-public:
-    ChunkListener(std::shared_ptr<Mailbox> mailbox, LoadPtr load)
-        : mailbox_(std::move(mailbox)), load_(std::move(load)) {}
-    void done(WriteOutcome outcome) noexcept override {
-        mailbox_->post({std::move(load_), std::move(outcome)});
-    }
-
-private:
-    std::shared_ptr<Mailbox> mailbox_;
-    LoadPtr load_;
-};
 
 // What the lane's thread keeps of a partition that is ours.
 struct PartitionState {
@@ -87,9 +48,13 @@ public:
         : options_(std::move(options)),
           log_(std::move(log)),
           routes_(std::move(routes)),
+          buries_(options_.dead_letter_topic || has_dead_letters(routes_)),
           open_(routes_.size()),
-          flow_(routes_.size(), chunks_sending_max,
-                [backoff = Backoff()](unsigned attempt) mutable { return backoff.wait(attempt); }),
+          flow_(
+              routes_.size(), chunks_sending_max,
+              [backoff = Backoff()](unsigned attempt) mutable { return backoff.wait(attempt); },
+              buries_ ? Flow::Bury(std::bind_front(&CassandraDestination::bury_refused, this))
+                      : Flow::Bury()),
           mailbox_(std::make_shared<Mailbox>()) {}
 
     ~CassandraDestination() override { close(Deadline::in(0ms)); }
@@ -162,12 +127,34 @@ public:
         return added;
     }
 
-    void end_record(std::uint32_t route, const Record& record) override {
+    Result<void> bury(std::uint32_t route, const Record& record, ClockMicros clock,
+                      const Error& error) override {
+        PartitionState& state = state_of(record, route);
+        if (state.stopped) {
+            return {};
+        }
+        Chunk& chunk = open_chunk(route);
+        const std::uint32_t piece = piece_of(state, chunk);
+        if (options_.dead_letter_topic) {
+            options_.dead_letter_topic->send(record, clock, error);
+        } else {
+            SLUICE_TRY(add_letter(chunk, piece, record, clock, error));
+        }
+        note_letter(chunk.pieces()[piece], record.offset, error);
+        return {};
+    }
+
+    void end_record(std::uint32_t route, const Record& record, ClockMicros clock) override {
         PartitionState& state = state_of(record, route);
         if (state.stopped) {
             return;
         }
-        (void)piece_of(state, open_chunk(route));
+        Chunk& chunk = open_chunk(route);
+        Piece& piece = chunk.pieces()[piece_of(state, chunk)];
+        const bool buried = !piece.letters.empty() && piece.letters.back().offset == record.offset;
+        if (buries_ && !buried) {
+            piece.kept.add(record, clock);
+        }
         state.to = record.offset.next();
     }
 
@@ -293,6 +280,39 @@ private:
         }
     }
 
+    // To the table of dead letters.
+    Result<void> add_letter(Chunk& chunk, std::uint32_t piece, const Record& record,
+                            ClockMicros clock, const Error& error) {
+        const std::uint32_t route = chunk.route();
+        const auto target = static_cast<std::uint32_t>(routes_[route].targets.size() - 1);
+        const std::uint32_t table = database_->table(route, target);
+        return chunk.add(piece, table, database_->statement(table, RowOp::put),
+                         database_->plan(route, target), record, clock,
+                         dead_letter_mapper_.map(record, error, target));
+    }
+
+    static void note_letter(Piece& piece, Offset offset, const Error& error) {
+        const auto after = std::ranges::upper_bound(piece.letters, offset, {}, &Letter::offset);
+        piece.letters.insert(after, {offset, rejection_reason(error)});
+    }
+
+    // A record that the server refused.
+    Result<void> bury_refused(Chunk& chunk, std::uint32_t piece, Offset offset,
+                              const Error& error) {
+        Piece& from = chunk.pieces()[piece];
+        const auto [record, clock] = from.kept.find(*from.partition, offset);
+        if (options_.dead_letter_topic) {
+            options_.dead_letter_topic->send(record, clock, error);
+            SLUICE_TRY(options_.dead_letter_topic->settle(Deadline::in(settle_wait)));
+            chunk.forget(piece, offset);
+        } else {
+            chunk.forget(piece, offset);
+            SLUICE_TRY(add_letter(chunk, piece, record, clock, error));
+        }
+        note_letter(from, offset, error);
+        return {};
+    }
+
     PartitionState& state_of(const Record& record, std::uint32_t route) {
         if (record.partition != last_partition_) {
             const auto found = states_.find(*record.partition);
@@ -360,6 +380,8 @@ private:
     DestinationOptions options_;
     Logger log_;
     std::vector<Route> routes_;  // As configured.
+    bool buries_;
+    DeadLetterMapper dead_letter_mapper_;
     Uuid id_;
     std::unique_ptr<Database> database_;
     // States are never erased: pieces point to their keys.

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "base/secret.hpp"
 #include "sinks/cassandra/session.hpp"
+#include "sinks/dead_letters.hpp"
 #include "sinks/destination.hpp"
 
 namespace sluice::cassandra {
@@ -23,6 +24,8 @@ struct DestinationOptions {
     std::optional<std::string> username;
     std::optional<Secret> password;
     Bytes room{24u << 20};  // Encoded rows that wait or are being written.
+    // Takes the records that can't be written, where no table of the routes does.
+    std::shared_ptr<DeadLetterTopic> dead_letter_topic{};
 };
 
 ConnectOptions connect_options(const DestinationOptions& options);

@@ -20,6 +20,17 @@ bool is_dead(const LoadPtr& load) { return !load->chunk.has_live(); }
 
 // Cassandra's MutationExceededMaxSizeException and its limit of a message: no table and no
 // neighbour makes this row fit, so that none needs to be waited for.
+Error rejected(Error error, const TopicPartition& partition, Offset offset) {
+    error.action = Action::reject;
+    const std::string table = std::exchange(error.where, partition.at(offset));
+    error.where += table.empty() ? "" : ", table " + table;
+    return error;
+}
+
+const auto position_of = [](const auto& rejection) {
+    return std::tuple(rejection.partition, rejection.offset);
+};
+
 bool is_too_large(const Error& error) {
     return error.detail.find("oversized mutation") != std::string::npos ||
            error.detail.find("exceeds allowed maximum") != std::string::npos;
@@ -27,8 +38,11 @@ bool is_too_large(const Error& error) {
 
 }  // namespace
 
-Flow::Flow(std::size_t routes, std::size_t sending_max, Backoff backoff)
-    : sending_max_(sending_max), routes_(routes), backoff_(std::move(backoff)) {}
+Flow::Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury)
+    : sending_max_(sending_max),
+      routes_(routes),
+      backoff_(std::move(backoff)),
+      bury_(std::move(bury)) {}
 
 void Flow::add(LoadPtr load) {
     load->counted = load->chunk.bytes();
@@ -86,6 +100,7 @@ void Flow::done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now)
     counts_.batches += outcome.failures.size() < load->chunk.wire().size() ? 1 : 0;
     settle_passed(*load, outcome);
     Verdict verdict = judge(*load, outcome);
+    bury(*load, verdict);
     report_durable(*load);
     reject(std::move(verdict.rejections));
     if (verdict.database) {
@@ -118,11 +133,14 @@ void Flow::settle_passed(Load& load, const WriteOutcome& outcome) {
 
 Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
     Verdict verdict;
-    const bool refused = std::ranges::any_of(outcome.errors, [&](const Error& error) {
-        return error.code == code_unprepared || (load.alone && error.code == code_invalid);
-    });
-    if (refused && ++load.refusals == 1) {
+    const auto has = [&](std::string_view code) {
+        return std::ranges::find(outcome.errors, code, &Error::code) != outcome.errors.end();
+    };
+    const bool refused = has(code_unprepared) || has(code_invalid);
+    if (refused && load.refused_at == 0) {
         load.refused_at = outcomes_;
+    }
+    if (refused && (load.alone || has(code_unprepared)) && ++load.refusals == 1) {
         load.confirmations = 0;
     }
     for (const auto& failure : outcome.failures) {
@@ -148,7 +166,11 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
     } else if (error.code == code_invalid && !load.alone) {
         verdict.isolate = true;
     } else if (error.code == code_invalid && is_records_fault(load, row, error)) {
-        verdict.rejections.push_back({partition, load.chunk.offset_of(row), error});
+        verdict.rejections.push_back(
+            {.piece = load.chunk.piece_of(row),
+             .partition = partition,
+             .offset = load.chunk.offset_of(row),
+             .error = rejected(error, *partition, load.chunk.offset_of(row))});
     } else {
         const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
         verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
@@ -161,9 +183,12 @@ bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& er
     if (is_too_large(error)) {
         return true;
     }
+    if (load.chunk.is_letter(row)) {
+        return false;  // The dead letters need a table that takes every record.
+    }
     const std::uint32_t statement = load.chunk.statement_of(row);
     const bool neighbour_passed = statement < passed_at_.size() &&
-                                  passed_at_[statement] > load.refused_at;
+                                  passed_at_[statement] >= load.refused_at;
     return load.refusals >= refusals_max &&
            (neighbour_passed || load.confirmations >= confirmations_max);
 }
@@ -191,11 +216,31 @@ void Flow::put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now) 
     }
 }
 
+// What is left in the verdict afterwards stops its partition.
+void Flow::bury(Load& load, Verdict& verdict) {
+    if (!bury_) {
+        return;
+    }
+    auto rejections = std::exchange(verdict.rejections, {});
+    std::ranges::sort(rejections, {}, position_of);
+    const auto repeated = std::ranges::unique(rejections, {}, position_of);
+    rejections.erase(repeated.begin(), repeated.end());
+    for (auto& rejection : rejections) {
+        auto buried = bury_(load.chunk, rejection.piece, rejection.offset, rejection.error);
+        if (buried) {
+            events_.emplace_back(Buried{std::move(rejection.error)});
+        } else if (buried.error().action == Action::retry) {
+            verdict.database = std::move(buried).error();
+            return;
+        } else {
+            verdict.rejections.push_back(std::move(rejection));
+        }
+    }
+}
+
 // One a partition: its first record that failed.
 void Flow::reject(std::vector<Rejection> rejections) {
-    std::ranges::sort(rejections, {}, [](const Rejection& rejection) {
-        return std::tuple(rejection.partition, rejection.offset);
-    });
+    std::ranges::sort(rejections, {}, position_of);
     const TopicPartition* last = nullptr;
     for (auto& rejection : rejections) {
         if (std::exchange(last, rejection.partition) == rejection.partition) {
@@ -209,10 +254,6 @@ void Flow::reject(std::vector<Rejection> rejections) {
             }
             report_durable(*load);
         }
-        rejection.error.action = Action::reject;
-        const std::string table = std::exchange(rejection.error.where,
-                                                rejection.partition->at(rejection.offset));
-        rejection.error.where += table.empty() ? "" : ", table " + table;
         events_.emplace_back(
             Rejected{*rejection.partition, rejection.offset, std::move(rejection.error)});
     }
@@ -234,7 +275,12 @@ void Flow::report_durable(Load& load) {
         if (piece.live && piece.open == 0) {
             piece.live = false;
             if (piece.from < piece.to) {
-                events_.emplace_back(Durable{{*piece.partition, piece.from, piece.to}, piece.rows});
+                Durable durable{.range = {*piece.partition, piece.from, piece.to},
+                                .rows = piece.rows};
+                for (const auto& letter : piece.letters) {
+                    ++durable.dead_letters[letter.reason];
+                }
+                events_.emplace_back(std::move(durable));
             }
         }
     }

@@ -37,7 +37,7 @@ struct Load {
     bool route_probe = false;      // Tries whether its route's fault has passed.
     bool alone = false;            // Its rows go one by one.
     unsigned refusals = 0;         // How often rows of it were invalid on their own.
-    std::uint64_t refused_at = 0;  // Flow::outcomes_ at the first of those.
+    std::uint64_t refused_at = 0;  // Flow::outcomes_ when a request of it was invalid first.
     unsigned confirmations = 0;    // How often its table was read since, and was unchanged.
 };
 using LoadPtr = std::shared_ptr<Load>;
@@ -46,9 +46,15 @@ class Flow {
 public:
     // How long to wait before the attempt with this number, counted from 1.
     using Backoff = std::function<std::chrono::milliseconds(unsigned attempt)>;
+    // Makes a dead letter of a record that the server refuses: its rows are forgotten, and what
+    // comes in their place is added to the chunk, or acknowledged elsewhere. An error with
+    // Action::retry is a fault of the place that takes them, any other stops the partition.
+    using Bury = std::function<Result<void>(Chunk& chunk, std::uint32_t piece, Offset offset,
+                                            const Error& error)>;
 
     // `sending_max` chunks are under way at once.
-    Flow(std::size_t routes, std::size_t sending_max, Backoff backoff);
+    // Without `bury` a record that the server refuses stops its partition.
+    Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury = {});
 
     // Takes what was sealed.
     void add(LoadPtr load);
@@ -98,6 +104,7 @@ private:
         std::deque<LoadPtr> parked;  // What waits for the fault to pass.
     };
     struct Rejection {
+        std::uint32_t piece;
         const TopicPartition* partition;
         Offset offset;
         Error error;
@@ -115,6 +122,7 @@ private:
     Verdict judge(Load& load, const WriteOutcome& outcome);
     void judge_row(Load& load, std::uint32_t row, const Error& error, Verdict& verdict);
     void put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now);
+    void bury(Load& load, Verdict& verdict);
     void reject(std::vector<Rejection> rejections);
     void refuse(const TopicPartition& partition, const Error& error);
     void report_durable(Load& load);
@@ -143,6 +151,7 @@ private:
     std::uint64_t outcomes_ = 0;            // Counts them.
     std::vector<std::uint64_t> passed_at_;  // By statement: the last outcome where a row passed.
     Backoff backoff_;
+    Bury bury_;
     std::vector<DestinationEvent> events_;
     std::vector<LoadPtr> spare_;
     WriteCounts counts_;

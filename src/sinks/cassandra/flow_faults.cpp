@@ -118,6 +118,7 @@ void Flow::end_route_fault(std::uint32_t route) {
         // What the table's fault said of its rows counts no longer.
         load->alone = false;
         load->refusals = 0;
+        load->refused_at = 0;
         load->confirmations = 0;
         queue_.push_front(std::move(load));
     }

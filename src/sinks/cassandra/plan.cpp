@@ -126,7 +126,8 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
                    .primary_key_size = 0,
                    .cells = target.columns.size(),
                    .insert = {},
-                   .remove = {}};
+                   .remove = {},
+                   .dead_letters = target.dead_letters};
     for (const auto& column : table.columns) {
         const ColumnSource* source = source_of(target, column.name);
         const bool bucket = source == nullptr && is_bucket(target, column);

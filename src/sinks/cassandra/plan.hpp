@@ -42,6 +42,7 @@ struct TablePlan {
     std::size_t cells = 0;  // Of a row of this target.
     std::string insert;     // Append and upsert are the same statement.
     std::string remove;     // Upsert only. Its first marker is the timestamp, then the key.
+    bool dead_letters = false;
 };
 
 // How the route reads its records; a zero-config table keeps JSON as it came.

@@ -53,6 +53,39 @@ void keep(Piece& piece, Offset from, Offset to) {
     piece.records = piece.rows() == 0 ? 0 : record_offsets(piece).size();
 }
 
+// `row` is one row; those of its offset are not there.
+void insert(TableRows& table, const TableRows& row) {
+    const std::size_t at = first_row(table, row.rows.front().offset);
+    const std::size_t begin = at < table.rows.size() ? table.rows[at].begin : table.bytes.size();
+    table.bytes.insert(begin, row.bytes);
+    RowRef ref = row.rows.front();
+    ref.begin = static_cast<std::uint32_t>(begin);
+    table.rows.insert(table.rows.begin() + static_cast<std::ptrdiff_t>(at), ref);
+    for (std::size_t i = at + 1; i < table.rows.size(); ++i) {
+        table.rows[i].begin += static_cast<std::uint32_t>(row.bytes.size());
+    }
+    table.absent_rows += row.absent_rows;
+}
+
+void erase(TableRows& table, Offset offset) {
+    const std::size_t first = first_row(table, offset);
+    const std::size_t last = first_row(table, offset.next());
+    const auto size = static_cast<std::uint32_t>(table.span(first, last).size());
+    if (first == last) {
+        return;
+    }
+    table.bytes.erase(table.rows[first].begin, size);
+    for (std::size_t i = first; i < last; ++i) {
+        table.absent_rows -= table.rows[i].has_absent ? 1 : 0;
+    }
+    const auto begin = table.rows.begin();
+    table.rows.erase(begin + static_cast<std::ptrdiff_t>(first),
+                     begin + static_cast<std::ptrdiff_t>(last));
+    for (std::size_t i = first; i < table.rows.size(); ++i) {
+        table.rows[i].begin -= size;
+    }
+}
+
 }  // namespace
 
 void Batch::add(Piece piece) {
@@ -134,6 +167,58 @@ std::pair<std::size_t, Offset> Batch::record_at(std::size_t number) const {
     }
     check(false, "the batch has that record");
     return {};
+}
+
+bool Batch::has_rows_before(std::size_t before, std::size_t table) const {
+    if (before == 0) {
+        return false;
+    }
+    return std::ranges::any_of(slices({.first = 0, .count = before}), [&](const Slice& slice) {
+        const auto [first, last] = rows(slice, table);
+        return first < last;
+    });
+}
+
+std::vector<std::size_t> Batch::others(std::size_t table, std::size_t first, std::size_t but,
+                                       std::size_t count) const {
+    std::vector<std::size_t> all;
+    std::size_t begin = 0;
+    for (const Piece& piece : pieces_) {
+        const auto offsets = record_offsets(piece);
+        const auto& rows = piece.tables[table].rows;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const auto at = std::ranges::lower_bound(offsets, rows[i].offset);
+            const auto number = begin + static_cast<std::size_t>(at - offsets.begin());
+            if (number >= first && number != but && (all.empty() || all.back() != number)) {
+                all.push_back(number);
+            }
+        }
+        begin += weight(piece);
+    }
+    std::vector<std::size_t> spread;
+    for (std::size_t left = std::min(count, all.size()); left > 0; --left) {
+        spread.push_back(all[left * all.size() / std::min(count, all.size()) - 1]);
+    }
+    return spread;
+}
+
+KeptRecords::Kept Batch::kept(std::size_t piece, Offset offset) {
+    return pieces_[piece].kept.find(pieces_[piece].partition, offset);
+}
+
+void Batch::bury(std::size_t index, const Letter& letter, const TableRows& row) {
+    Piece& piece = pieces_[index];
+    bytes_ -= piece.bytes();
+    for (auto& table : piece.tables) {
+        erase(table, letter.offset);
+    }
+    if (!row.rows.empty()) {
+        insert(piece.tables.back(), row);
+    }
+    piece.letters.insert(
+        std::ranges::upper_bound(piece.letters, letter.offset, {}, &Letter::offset), letter);
+    piece.records = piece.rows() == 0 ? 0 : record_offsets(piece).size();
+    bytes_ += piece.bytes();
 }
 
 void Batch::cut(const TopicPartition& partition, Offset offset) {

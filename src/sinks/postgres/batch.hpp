@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/ids.hpp"
@@ -25,6 +26,7 @@ public:
 
     [[nodiscard]] std::uint32_t route() const { return route_; }
     [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
+    [[nodiscard]] std::vector<Piece> take() && { return std::move(pieces_); }
     [[nodiscard]] bool empty() const { return pieces_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
     // As the protocol counts them: a piece without rows counts as one.
@@ -39,6 +41,18 @@ public:
     // The number of the record at `offset` in piece `piece`, and back.
     [[nodiscard]] std::size_t record_number(std::size_t piece, Offset offset) const;
     [[nodiscard]] std::pair<std::size_t, Offset> record_at(std::size_t number) const;
+
+    // True where a record before number `before` has a row of this table.
+    [[nodiscard]] bool has_rows_before(std::size_t before, std::size_t table) const;
+    // At most `count` records from number `first` on that have a row of this table, without
+    // `but`; spread over the batch, the last ones first.
+    [[nodiscard]] std::vector<std::size_t> others(std::size_t table, std::size_t first,
+                                                  std::size_t but, std::size_t count) const;
+
+    // The record at `offset` as it came; see KeptRecords.
+    [[nodiscard]] KeptRecords::Kept kept(std::size_t piece, Offset offset);
+    // Takes out the record's rows. `row` comes in their place, one of the last table or none.
+    void bury(std::size_t piece, const Letter& letter, const TableRows& row);
 
     // Drops what this partition has from `offset` on.
     void cut(const TopicPartition& partition, Offset offset);

@@ -58,7 +58,12 @@ Counted copy_assembled(Connection& connection, const std::string& target, const 
                        Deadline deadline) {
     const std::array<std::string_view, 3> pieces{copy_header, rows.bytes, copy_trailer};
     const auto row_at = [&](std::uint64_t line) -> std::optional<FailedRow> {
-        return line <= rows.rows.size() ? std::optional(rows.rows[line - 1]) : std::nullopt;
+        if (line > rows.rows.size() || !rows.rows[line - 1]) {
+            return std::nullopt;
+        }
+        FailedRow row = *rows.rows[line - 1];
+        row.first = line == 1;
+        return row;
     };
     const auto copied = copy(connection, target, pieces, row_at, deadline);
     return copied.map([&](std::uint64_t count) { return rows.rows.size() - count; });

@@ -30,10 +30,11 @@ std::string column_list(const TablePlan& plan, const Presence& present);
 // The row of the cells that are present.
 void append_present(const std::vector<EncodedCell>& cells, std::string& out);
 
-// Rows of one COPY that had to be put together, and which record each came from.
+// Rows of one COPY that had to be put together, and which record each came from; empty where it
+// came from several.
 struct Assembled {
     std::string bytes;
-    std::vector<FailedRow> rows;
+    std::vector<std::optional<FailedRow>> rows;
 };
 
 Counted copy(Connection& connection, const std::string& target,

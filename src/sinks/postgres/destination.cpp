@@ -68,7 +68,9 @@ public:
             WriterPlan{.connect = connect_options(options_, &interrupt_),
                        .offsets = offsets_,
                        .tables = std::move(resolved->plans),
-                       .log = log_});
+                       .log = log_,
+                       .dead_letter_topic = options_.dead_letter_topic,
+                       .dead_letter_tables = has_dead_letters(routes_)});
         control_ = std::move(*connection);
         return {};
     }
@@ -132,9 +134,27 @@ public:
         return {};
     }
 
-    void end_record(std::uint32_t route, const Record& record) override {
+    Result<void> bury(std::uint32_t route, const Record& record, ClockMicros clock,
+                      const Error& error) override {
+        PartitionState& state = state_of(record, route);
+        if (options_.dead_letter_topic) {
+            options_.dead_letter_topic->send(record, clock, error);
+        } else {
+            const auto target = static_cast<std::uint32_t>(plan_->tables[route].size() - 1);
+            SLUICE_TRY(add(route, record, clock, dead_letter_mapper_.map(record, error, target)));
+        }
+        state.open.letters.push_back({record.offset, rejection_reason(error)});
+        return {};
+    }
+
+    void end_record(std::uint32_t route, const Record& record, ClockMicros clock) override {
         PartitionState& state = state_of(record, route);
         state.open.to = record.offset.next();
+        const auto& letters = state.open.letters;
+        const bool buried = !letters.empty() && letters.back().offset == record.offset;
+        if (plan_->buries() && state.open_rows > 0 && !buried) {
+            state.open.kept.add(record, clock);
+        }
         state.open.records += state.open_rows > 0 ? 1 : 0;
         state.open_rows = 0;
     }
@@ -264,6 +284,7 @@ private:
     Outbox outbox_;
     Waits waits_{outbox_};
     std::unique_ptr<WriterPlan> plan_;
+    DeadLetterMapper dead_letter_mapper_;
     std::optional<Connection> control_;
     std::vector<std::unique_ptr<Writer>> writers_;
     // States are never erased: pointers into the map stay good, and epochs go on counting.

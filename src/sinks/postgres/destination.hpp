@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/secret.hpp"
+#include "sinks/dead_letters.hpp"
 #include "sinks/destination.hpp"
 #include "sinks/postgres/connection.hpp"
 
@@ -21,6 +22,8 @@ struct DestinationOptions {
     std::string schema = "sluice";
     int pool = 1;
     Bytes room{24u << 20};  // Encoded rows that wait or are being written.
+    // Takes the records that can't be written, where no table of the routes does.
+    std::shared_ptr<DeadLetterTopic> dead_letter_topic{};
 };
 
 ConnectOptions connect_options(const DestinationOptions& options, const Interrupt* interrupt);

@@ -152,7 +152,8 @@ TablePlan make_plan(const Target& target, const Table& table) {
                    .mode = target.mode,
                    .columns = {},
                    .readings = {},
-                   .key_size = target.key.size()};
+                   .key_size = target.key.size(),
+                   .dead_letters = target.dead_letters};
     for (const auto& source : target.columns) {
         const Column* column = table.find(source.column);
         check(column != nullptr && column->type.has_value(), "the target fits the table");

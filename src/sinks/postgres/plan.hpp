@@ -18,6 +18,7 @@ struct TablePlan {
     std::vector<Column> columns;
     std::vector<Reading> readings;
     std::size_t key_size = 0;
+    bool dead_letters = false;
 };
 
 // Every problem that keeps `target` from being written to `table`, each an Error whose `where`

@@ -3,19 +3,13 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "sinks/postgres/sqlstate.hpp"
 
 namespace sluice::postgres {
 
-namespace {
-
-// So many others must fail alike before a table is blamed. Less would take a burst of bad records
-// for it.
-constexpr std::size_t probes = 16;
-
-}  // namespace
-
-WriteProtocol::WriteProtocol(std::size_t records) : records_(records), window_{0, records} {
-    check(records > 0, "a batch has records");
+WriteProtocol::WriteProtocol(std::size_t records, Rules rules)
+    : records_(records), rules_(rules), window_{0, std::min(records, rules.window_max)} {
+    check(window_.count > 0, "a batch has records");
 }
 
 Command WriteProtocol::start(bool connected) {
@@ -115,7 +109,7 @@ Command WriteProtocol::after_reading(const StepResult& result) {
 
 Command WriteProtocol::after_roll_back(const StepResult& result) {
     reconnect_first_ = reconnect_first_ || !result.ok;
-    if (held_ && probes_left_ > 0 && result.ok) {
+    if (held_ && !probes_.empty() && result.ok) {
         return probe();
     }
     if (held_) {
@@ -131,7 +125,10 @@ Command WriteProtocol::after_roll_back(const StepResult& result) {
 // The window is through; the rest of the batch follows.
 Command WriteProtocol::committed() {
     attempts_ = 0;
-    window_ = {window_.first + window_.count, records_ - window_.first - window_.count};
+    const std::size_t next = window_.first + window_.count;
+    const bool small = rules_.window_max < records_;
+    rules_.window_max *= small ? 2 : 1;
+    window_ = {next, std::min(records_ - next, rules_.window_max)};
     return window_.count == 0 ? finish(Verdict::committed) : open();
 }
 
@@ -164,11 +161,7 @@ Command WriteProtocol::fail_step(const StepResult& result) {
 
 Command WriteProtocol::narrow_or_reject(const StepResult& result) {
     if (result.record || window_.count == 1) {
-        held_ = finish(Verdict::rejected);
-        held_->record = result.record.value_or(window_.first);
-        held_->error = result.error;
-        // What stands before the culprit went through the same statement.
-        probes_left_ = held_->record == 0 && records_ > probes ? probes : 0;
+        judge(result);
         return command(Step::roll_back);
     }
     window_.count /= 2;
@@ -176,11 +169,40 @@ Command WriteProtocol::narrow_or_reject(const StepResult& result) {
     return command(Step::roll_back);
 }
 
-// Spread over the batch, its last record first.
+// Of a culprit that is found: the verdict, and what must be tried before.
+void WriteProtocol::judge(const StepResult& result) {
+    held_ = finish(Verdict::rejected);
+    held_->record = result.record.value_or(window_.first);
+    held_->error = result.error;
+    enough_probes_ = result.others.size() >= others_max;
+    const bool in_doubt = rules_.waits_in_doubt && may_be_tables_fault(result.error.code);
+    probes_.clear();
+    if (result.witnessed || (!enough_probes_ && !in_doubt)) {
+        return;
+    }
+    probes_.assign(result.others.rbegin(), result.others.rend());
+    if (probes_.empty()) {
+        end_probes();
+    }
+}
+
 Command WriteProtocol::probe() {
     Command next = command(Step::probe);
-    next.window = {.first = probes_left_ * (records_ - 1) / probes, .count = 1};
+    next.window = {.first = probes_.back(), .count = 1};
     return next;
+}
+
+// None of them passed, or failed otherwise.
+void WriteProtocol::end_probes() {
+    if (!enough_probes_) {
+        held_->verdict = Verdict::doubtful;
+        return;
+    }
+    last_error_ = *held_->error;
+    last_error_.action = Action::configure;
+    last_error_.hint = "every record is refused like this: correct the table, or what fills it";
+    held_.reset();
+    after_ = Step::pause;
 }
 
 Command WriteProtocol::after_probe(const StepResult& result) {
@@ -189,18 +211,13 @@ Command WriteProtocol::after_probe(const StepResult& result) {
         return fail_step(result);
     }
     if (result.ok || result.error.code != held_->error->code) {
-        probes_left_ = 0;
+        probes_.clear();
         return command(Step::roll_back);
     }
-    if (--probes_left_ > 0) {
-        return command(Step::roll_back);
+    probes_.pop_back();
+    if (probes_.empty()) {
+        end_probes();
     }
-    last_error_ = *held_->error;
-    last_error_.action = Action::configure;
-    last_error_.hint = "every record is refused like this: correct the table, or what fills it";
-    held_.reset();
-    window_ = {.first = 0, .count = records_};
-    after_ = Step::pause;
     return command(Step::roll_back);
 }
 

@@ -82,7 +82,7 @@ std::string_view TableRows::span(std::size_t first, std::size_t last) const {
 }
 
 std::size_t Piece::bytes() const {
-    std::size_t sum = sizeof(Piece);
+    std::size_t sum = sizeof(Piece) + kept.bytes() + letters.size() * sizeof(Letter);
     for (const auto& table : tables) {
         sum += table.bytes.size() + table.rows.size() * sizeof(RowRef);
     }
@@ -145,6 +145,7 @@ void Folder::add(std::size_t piece, std::string_view row, const RowRef& ref) {
         return;
     }
     FoldedRow& folded = rows_[entry->second];
+    folded.shared = folded.shared || folded.offset != ref.offset || folded.piece != piece;
     folded.offset = ref.offset;
     folded.piece = piece;
     if (ref.op == RowOp::del) {

@@ -12,6 +12,7 @@
 #include "model/ids.hpp"
 #include "model/record.hpp"
 #include "model/row.hpp"
+#include "sinks/dead_letters.hpp"
 #include "sinks/postgres/plan.hpp"
 
 namespace sluice::postgres {
@@ -45,6 +46,8 @@ struct Piece {
     Offset to;                // Behind the last record delivered.
     std::size_t records = 0;  // Those that gave rows.
     std::vector<TableRows> tables;
+    std::vector<Letter> letters{};  // In log order.
+    KeptRecords kept{};             // What may still become one, where there are dead letters.
 
     [[nodiscard]] std::size_t bytes() const;
     [[nodiscard]] std::size_t rows() const;
@@ -72,6 +75,7 @@ struct FoldedRow {
     std::string key;                 // Equal keys have equal bytes; sorted by it.
     std::vector<EncodedCell> cells;  // Views into the pieces.
     Offset offset;                   // Of the last record that touched the key.
+    bool shared = false;             // Several did.
     std::size_t piece = 0;           // Which piece that record is in.
 };
 

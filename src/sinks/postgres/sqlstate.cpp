@@ -49,6 +49,11 @@ Action action_for(std::string_view state, std::string_view constraint) {
     return is_record(state) ? Action::reject : Action::configure;
 }
 
+bool may_be_tables_fault(std::string_view state) {
+    static constexpr std::array states{"23502"sv, "23514"sv, "44000"sv, "P0001"sv};
+    return std::ranges::find(states, state) != states.end();
+}
+
 bool needs_reconnect(std::string_view state) {
     return state == "25006" || state == "26000" || state == "42P05";
 }

@@ -10,6 +10,9 @@ namespace sluice::postgres {
 // `constraint` is the name that the error carries: a 23514 without one means that no partition
 // of a partitioned table takes the row, which is the table's fault and not the record's.
 Action action_for(std::string_view sqlstate, std::string_view constraint);
+// True where a record's error may as well be the table's: its triggers and constraints can refuse
+// every row, whatever it holds.
+bool may_be_tables_fault(std::string_view sqlstate);
 // True where another session may fare better: the server is a standby, or a pooler has mixed up
 // what belongs to whom.
 bool needs_reconnect(std::string_view sqlstate);

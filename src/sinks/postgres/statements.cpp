@@ -62,8 +62,9 @@ private:
         for (const auto& slice : slices_) {
             const auto [first, last] = batch_.rows(slice, table_);
             if (line <= before + (last - first)) {
-                return FailedRow{slice.piece,
-                                 table_of(slice).rows[first + line - before - 1].offset};
+                return FailedRow{.piece = slice.piece,
+                                 .offset = table_of(slice).rows[first + line - before - 1].offset,
+                                 .first = line == 1};
             }
             before += last - first;
         }
@@ -80,7 +81,7 @@ private:
                 split_row(table_of(slice).row(i), cells);
                 Assembled& group = groups[presence_of(cells)];
                 append_present(cells, group.bytes);
-                group.rows.push_back({slice.piece, table_of(slice).rows[i].offset});
+                group.rows.push_back(FailedRow{slice.piece, table_of(slice).rows[i].offset});
             }
         }
         std::uint64_t skipped = 0;
@@ -133,6 +134,10 @@ void blame_table(const TablePlan& plan, Failure& failure) {
         failure.error.action = Action::configure;
         failure.error.hint = hint_for("22P03");
     }
+    if (plan.dead_letters && failure.error.action == Action::reject) {
+        failure.error.action = Action::configure;
+        failure.error.hint = "the dead letters need a table that takes every record";
+    }
 }
 
 tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& connection,
@@ -149,6 +154,7 @@ tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& co
                            : upsert(connection, batch, slices, table, plan, used, deadline);
         if (!written) {
             Failure& failure = written.error().failure;
+            written.error().table = table;
             blame_table(plan, failure);
             failure.error.where = failure.column.empty()
                                       ? "table " + plan.name

@@ -16,16 +16,18 @@ namespace sluice::postgres {
 struct FailedRow {
     std::size_t piece;
     Offset offset;
+    bool first = false;  // No other went through the same statement before it.
 };
 
 struct WriteFailure {
     Failure failure;
     std::optional<FailedRow> row;
+    std::size_t table = 0;
 };
 
 // An error that only the table's own state explains is no record's fault, and no bug: 23502 about
 // a column that nothing of ours fills; 08P01 in a line of COPY, whose value is shorter than the
-// column's type.
+// column's type; a dead letter that is refused.
 void blame_table(const TablePlan& plan, Failure& failure);
 
 // Writes the rows of `slices` for the tables of `plans`, inside the open transaction. Gives, by

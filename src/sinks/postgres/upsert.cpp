@@ -9,6 +9,10 @@
 namespace sluice::postgres {
 namespace {
 
+std::optional<FailedRow> record_of(const FoldedRow& row) {
+    return row.shared ? std::nullopt : std::optional(FailedRow{row.piece, row.offset});
+}
+
 class Upserter {
 public:
     // `used` are the stages that hold rows of this transaction already.
@@ -33,7 +37,7 @@ public:
             if (row.op != FoldedOp::remove) {
                 Assembled& group = groups[presence_of(row.cells)];
                 append_present(row.cells, group.bytes);
-                group.rows.push_back({row.piece, row.offset});
+                group.rows.push_back(record_of(row));
             }
         }
         std::size_t groups_left = groups.size();
@@ -97,7 +101,7 @@ private:
             for (std::size_t i = 0; i < plan_.key_size; ++i) {
                 keys.bytes.append(row.cells[i].bytes);
             }
-            keys.rows.push_back({row.piece, row.offset});
+            keys.rows.push_back(record_of(row));
         }
         if (keys.rows.empty()) {
             return 0;

@@ -5,7 +5,7 @@
 namespace sluice::postgres {
 
 // Events are posted with the mutex held: of two writers the one that ended last is heard last.
-void Waits::begin(const std::string& who, Scope scope, const Error& error) {
+void Waits::begin(const std::string& who, Scope scope, const Error& error, bool for_records) {
     const std::lock_guard lock(mutex_);
     auto& reasons = reasons_[scope];
     const std::string reason = error.message();
@@ -13,7 +13,7 @@ void Waits::begin(const std::string& who, Scope scope, const Error& error) {
         reasons, [&](const auto& entry) { return entry.second == reason; });
     reasons.insert_or_assign(who, reason);
     if (!known) {
-        outbox_.post(Waiting{error, scope});
+        outbox_.post(Waiting{error, scope, for_records});
     }
 }
 

@@ -21,7 +21,8 @@ public:
     explicit Waits(Outbox& outbox) : outbox_(outbox) {}
 
     // `who` waits, or waits for another reason now; the lane hears of reasons that are new.
-    void begin(const std::string& who, Scope scope, const Error& error);
+    // `for_records`: for the next ones of that route.
+    void begin(const std::string& who, Scope scope, const Error& error, bool for_records = false);
     // Does nothing where `who` did not wait.
     void end(const std::string& who, Scope scope);
 

@@ -27,14 +27,22 @@ void WorkQueue::push(Piece piece) {
     if (!suspended_.contains(piece.route)) {
         outbox_.occupy(piece.bytes());
     }
+    if (piece.records > 0) {
+        put_back_.erase(piece.route);
+    }
     pieces_[piece.route].push_back(std::move(piece));
     changed_.notify_all();
 }
 
+bool WorkQueue::waits(std::uint32_t route) const {
+    const auto put_back = put_back_.find(route);
+    return suspended_.contains(route) ||
+           (put_back != put_back_.end() && !put_back->second.passed());
+}
+
 bool WorkQueue::moving(const std::function<bool(const TopicPartition&)>& which) const {
     const bool queued = std::ranges::any_of(pieces_, [&](const auto& entry) {
-        return !suspended_.contains(entry.first) &&
-               std::ranges::any_of(entry.second, which, &Piece::partition);
+        return !waits(entry.first) && std::ranges::any_of(entry.second, which, &Piece::partition);
     });
     return queued || std::ranges::any_of(in_flight_, which);
 }
@@ -87,7 +95,9 @@ bool WorkQueue::busy() const {
     const bool waiting = std::ranges::any_of(suspended_, [&](const auto& entry) {
         return std::ranges::any_of(entry.second.batch.pieces(), open);
     });
-    return !ended_ && (waiting || moving([](const TopicPartition&) { return true; }));
+    const bool queued = std::ranges::any_of(
+        pieces_, [](const auto& entry) { return !entry.second.empty(); });
+    return !ended_ && (waiting || queued || !in_flight_.empty());
 }
 
 void WorkQueue::drain(Deadline deadline) {
@@ -108,7 +118,7 @@ bool WorkQueue::has_work() const {
     const bool due = std::ranges::any_of(
         acquires_, [](const Acquire& acquire) { return acquire.due.passed(); });
     return due || std::ranges::any_of(pieces_, [&](const auto& entry) {
-               return !entry.second.empty() && !suspended_.contains(entry.first);
+               return !entry.second.empty() && !waits(entry.first);
            });
 }
 
@@ -116,6 +126,12 @@ Deadline WorkQueue::next_due() const {
     Deadline next = Deadline::in(std::chrono::hours{1});
     for (const auto& [route, suspended] : suspended_) {
         next = next.sooner(suspended.until);
+    }
+    for (const auto& [route, until] : put_back_) {
+        const auto queue = pieces_.find(route);
+        if (queue != pieces_.end() && !queue->second.empty()) {
+            next = next.sooner(until);
+        }
     }
     for (const auto& acquire : acquires_) {
         next = next.sooner(acquire.due);
@@ -172,7 +188,7 @@ std::optional<Suspended> WorkQueue::take_resumed() {
 std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
     const std::lock_guard lock(mutex_);
     const auto ready = [&](const auto& entry) {
-        return !entry.second.empty() && !suspended_.contains(entry.first);
+        return !entry.second.empty() && !waits(entry.first);
     };
     auto chosen = std::find_if(pieces_.upper_bound(last_route_), pieces_.end(), ready);
     if (chosen == pieces_.end()) {
@@ -182,6 +198,7 @@ std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
         return std::nullopt;
     }
     last_route_ = chosen->first;
+    put_back_.erase(last_route_);
     Batch batch(chosen->first);
     auto& queue = chosen->second;
     while (!queue.empty() && (batch.empty() || batch.bytes() < bytes_max)) {
@@ -205,6 +222,22 @@ void WorkQueue::suspend(Suspended suspended) {
     const std::uint32_t route = suspended.batch.route();
     outbox_.vacate(suspended.batch.bytes() + queued_bytes(route));
     suspended_.insert_or_assign(route, std::move(suspended));
+    changed_.notify_all();
+}
+
+void WorkQueue::put_back(Batch batch, Deadline until) {
+    const std::lock_guard lock(mutex_);
+    in_flight_.clear();
+    auto& queue = pieces_[batch.route()];
+    auto pieces = std::move(batch).take();
+    for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+        if (closed(piece->partition, piece->epoch)) {
+            outbox_.vacate(piece->bytes());
+        } else {
+            queue.push_front(std::move(*piece));
+        }
+    }
+    put_back_.insert_or_assign(batch.route(), until);
     changed_.notify_all();
 }
 

@@ -69,6 +69,9 @@ public:
     // A route that waits takes no room from the others: until it is resumed neither the batch
     // nor what is queued behind it counts. The lane fetches no more of it then.
     void suspend(Suspended suspended);
+    // A batch goes back to where it was taken from, until `until` or until more of its route has
+    // come; it keeps its room.
+    void put_back(Batch batch, Deadline until);
     void ended();
 
     [[nodiscard]] bool ending() const;           // No time for anything that waits for a person.
@@ -79,7 +82,9 @@ public:
 private:
     // All with the mutex held.
     [[nodiscard]] bool has_work() const;
-    // Queued or being written, and not waiting for its tables.
+    // Waits for its tables, or for more records.
+    [[nodiscard]] bool waits(std::uint32_t route) const;
+    // Queued or being written, and of a route that does not wait.
     [[nodiscard]] bool moving(const std::function<bool(const TopicPartition&)>& which) const;
     [[nodiscard]] bool closed(const TopicPartition& partition, std::uint64_t epoch) const;
     [[nodiscard]] std::size_t queued_bytes(std::uint32_t route) const;
@@ -93,6 +98,7 @@ private:
     std::deque<Acquire> acquires_;
     std::map<std::uint32_t, std::deque<Piece>> pieces_;  // By route.
     std::map<std::uint32_t, Suspended> suspended_;       // By route.
+    std::map<std::uint32_t, Deadline> put_back_;         // By route.
     std::unordered_map<TopicPartition, std::uint64_t> closed_epochs_;
     std::vector<TopicPartition> in_flight_;
     std::uint32_t last_route_ = 0;

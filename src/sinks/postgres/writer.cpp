@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.hpp"
 #include "sinks/postgres/layout.hpp"
@@ -18,8 +19,11 @@ constexpr auto connect_wait = 10s;
 constexpr auto statement_wait = 75s;
 // A deferred constraint that fails is an error of its own, so that COMMIT has none of a record's.
 constexpr auto commit_sql = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
-// How soon a table that could not be written is tried again.
+// How soon a table that could not be written is tried again, and a batch where more records must
+// tell whose fault an error is.
 constexpr auto suspended_wait = 2s;
+// How long the brokers may take to acknowledge dead letters before that is told, and tried again.
+constexpr auto settle_wait = 5s;
 // How long the lookup of an unanswered COMMIT waits for what is left of that transaction.
 constexpr auto commit_lock_wait = 10s;
 
@@ -79,11 +83,13 @@ bool Writer::connect() {
 
 void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
     const std::size_t bytes = batch.bytes();
+    window_max_ = std::numeric_limits<std::size_t>::max();
     // A resumed protocol waits for the end of its pause.
     Command next = protocol ? protocol->on({}) : Command{};
     while (!batch.empty()) {
         if (!protocol) {
-            protocol.emplace(batch.records());
+            protocol.emplace(batch.records(),
+                             Rules{.window_max = window_max_, .waits_in_doubt = plan_.buries()});
             next = protocol->start(connection_.has_value());
         }
         const Ended ended = drive(batch, *protocol, next);
@@ -91,6 +97,11 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
             skipped_.clear();  // Other batches come before this one goes on.
             outbox_.vacate(bytes - batch.bytes());
             queue_.suspend({std::move(batch), *protocol, Deadline::in(suspended_wait)});
+            return;
+        }
+        if (ended == Ended::doubtful) {
+            outbox_.vacate(bytes - batch.bytes());
+            queue_.put_back(std::move(batch), Deadline::in(suspended_wait));
             return;
         }
         if (ended == Ended::stopped) {
@@ -117,8 +128,7 @@ Writer::Ended Writer::drive(Batch& batch, WriteProtocol& protocol, Command comma
         }
         command = protocol.on(execute(command, batch));
     }
-    conclude(batch, command);
-    return Ended::done;
+    return conclude(batch, command);
 }
 
 Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
@@ -154,6 +164,15 @@ StepResult Writer::reconnect() {
 }
 
 StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& slices) {
+    if (unsettled_) {
+        if (auto settled = plan_.dead_letter_topic->settle(queue_.within(settle_wait)); !settled) {
+            StepResult unsettled;
+            unsettled.ok = false;
+            unsettled.error = std::move(settled).error();
+            return unsettled;
+        }
+        unsettled_ = false;
+    }
     const auto ranges = batch.ranges(slices);
     const auto& tables = plan_.tables[batch.route()];
     auto advanced = plan_.offsets.advance(*connection_, ranges, layout_query(tables),
@@ -170,7 +189,8 @@ StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& sli
     return result;
 }
 
-StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& slices) {
+StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& slices,
+                                const Window& window) {
     auto written = write_rows(*connection_, batch, slices, plan_.tables[batch.route()],
                               queue_.within(statement_wait));
     if (written) {
@@ -178,12 +198,18 @@ StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& sl
         return {};
     }
     StepResult result = failed(std::move(written.error().failure));
-    if (const auto& row = written.error().row; row && !result.lost) {
+    if (result.lost) {
+        return result;
+    }
+    if (const auto& row = written.error().row) {
         result.record = batch.record_number(row->piece, row->offset);
         if (result.error.action == Action::configure) {
             const std::string at = batch.pieces()[row->piece].partition.at(row->offset);
             result.error.where = at + ", " + result.error.where;
         }
+    }
+    if (result.error.action == Action::reject) {
+        look_for_others(batch, window, written.error(), result);
     }
     return result;
 }
@@ -202,9 +228,9 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
                 !opened) {
                 return failed(std::move(opened).error());
             }
-            return write_window(batch, slices);
+            return write_window(batch, slices, command.window);
         case Step::write:
-            return write_window(batch, slices);
+            return write_window(batch, slices, command.window);
         case Step::commit:
         case Step::roll_back: {
             const bool commit = command.step == Step::commit;
@@ -267,77 +293,33 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
     // Rows that were skipped are told with those that they are among: what the lane has counted
     // as written never becomes less.
     std::vector<DestinationEvent> told;
+    const auto& tables = plan_.tables[batch.route()];
     const auto slices = batch.slices(window);
     for (const auto& range : batch.ranges(slices)) {
-        std::size_t rows = 0;
+        Durable durable{.range = range};
         for (const auto& slice : slices) {
             const Piece& piece = batch.pieces()[slice.piece];
-            if (piece.partition == range.partition) {
-                for (std::size_t t = 0; t < piece.tables.size(); ++t) {
-                    const auto [first, last] = batch.rows(slice, t);
-                    rows += last - first;
+            if (piece.partition != range.partition) {
+                continue;
+            }
+            for (std::size_t t = 0; t < piece.tables.size(); ++t) {
+                const auto [first, last] = batch.rows(slice, t);
+                durable.rows += tables[t].dead_letters ? 0 : last - first;
+            }
+            for (const auto& letter : piece.letters) {
+                if (letter.offset >= slice.from && letter.offset < slice.to) {
+                    ++durable.dead_letters[letter.reason];
                 }
             }
         }
-        told.emplace_back(Durable{range, rows});
+        told.emplace_back(std::move(durable));
     }
-    const auto& tables = plan_.tables[batch.route()];
     for (std::size_t t = 0; t < skipped_.size(); ++t) {
         if (skipped_[t] > 0) {
             told.emplace_back(Skipped{tables[t].name, skipped_[t]});
         }
     }
     outbox_.post(std::move(told));
-}
-
-void Writer::conclude(Batch& batch, const Command& command) {
-    switch (command.verdict) {
-        case Verdict::committed:
-            break;
-        case Verdict::fenced:
-            drop_batch(batch, std::nullopt);
-            break;
-        case Verdict::refused:
-            drop_batch(batch, command.error);
-            break;
-        case Verdict::rejected:
-            drop_record(batch, command);
-            return;
-    }
-    batch = Batch(batch.route());
-}
-
-// Nothing of these partitions is written until they are acquired again.
-void Writer::drop_batch(const Batch& batch, const std::optional<Error>& refusal) {
-    if (!refusal) {
-        outbox_.count_fenced();
-    }
-    std::vector<TopicPartition> told;
-    for (const auto& piece : batch.pieces()) {
-        if (std::ranges::find(told, piece.partition) != told.end()) {
-            continue;
-        }
-        told.push_back(piece.partition);
-        queue_.close_epoch(piece.partition, piece.epoch);
-        if (refusal) {
-            outbox_.post(Refused{piece.partition, *refusal});
-        } else {
-            outbox_.post(Fenced{piece.partition});
-        }
-    }
-}
-
-// What the windows before this one wrote is committed already; the record and what follows it in
-// its partition go, the rest stays to be written.
-void Writer::drop_record(Batch& batch, const Command& command) {
-    const auto [index, offset] = batch.record_at(command.record);
-    const TopicPartition partition = batch.pieces()[index].partition;
-    queue_.close_epoch(partition, batch.pieces()[index].epoch);
-    Error error = *command.error;
-    error.where = partition.at(offset) + (error.where.empty() ? "" : ", " + error.where);
-    batch.cut(partition, offset);
-    batch.drop_before(command.window.first);
-    outbox_.post(Rejected{partition, offset, std::move(error)});
 }
 
 }  // namespace sluice::postgres

@@ -28,6 +28,12 @@ struct WriterPlan {
     // 181 bytes into jsonb: 0.96 and 1.08 of it); other sizes have not been measured.
     std::size_t batch_bytes_max = 8u << 20;
     Logger log;
+    // Where records go that the server refuses: the topic, or the routes' last tables. Neither:
+    // they stop their partitions.
+    std::shared_ptr<DeadLetterTopic> dead_letter_topic;
+    bool dead_letter_tables = false;
+
+    [[nodiscard]] bool buries() const { return dead_letter_topic || dead_letter_tables; }
 };
 
 class Writer {
@@ -43,7 +49,7 @@ public:
 
 private:
     // What the protocol's loop ended with.
-    enum class Ended : std::uint8_t { done, suspended, stopped };
+    enum class Ended : std::uint8_t { done, suspended, doubtful, stopped };
 
     void run();
     bool connect();
@@ -58,13 +64,18 @@ private:
     StepResult execute(const Command& command, const Batch& batch);
     StepResult reconnect();
     StepResult open_window(const Batch& batch, const std::vector<Slice>& slices);
-    StepResult write_window(const Batch& batch, const std::vector<Slice>& slices);
+    StepResult write_window(const Batch& batch, const std::vector<Slice>& slices,
+                            const Window& window);
+    void look_for_others(const Batch& batch, const Window& window, const WriteFailure& failure,
+                         StepResult& result) const;
     StepResult read_offsets(const Batch& batch, const Window& window);
     StepResult failed(Failure failure);
     void report_durable(const Batch& batch, const Window& window);
-    void conclude(Batch& batch, const Command& command);  // Leaves what is still to be written.
+    Ended conclude(Batch& batch, const Command& command);  // Leaves what is still to be written.
     void drop_batch(const Batch& batch, const std::optional<Error>& refusal);
     void drop_record(Batch& batch, const Command& command);
+    void bury_record(Batch& batch, const Command& command);
+    Ended wait_for_others(Batch& batch, const Command& command);
 
     const WriterPlan& plan_;
     Outbox& outbox_;
@@ -78,6 +89,9 @@ private:
     unsigned connect_attempts_ = 0;
     // What triggers skipped in the window that was written last, by table.
     std::vector<std::uint64_t> skipped_;
+    DeadLetterMapper dead_letter_mapper_;
+    bool unsettled_ = false;      // Dead letters of the batch are on their way to their topic.
+    std::size_t window_max_ = 0;  // Of the protocol that comes next; see Rules.
 
     std::thread thread_;
 };

@@ -1,5 +1,5 @@
 // Goal: a dead letter holds the record as it came, and why it is one.
-#include "map/dead_letter.hpp"
+#include "sinks/dead_letters.hpp"
 
 #include <gtest/gtest.h>
 
@@ -59,6 +59,41 @@ TEST(DeadLetter, WhatIsNotThereIsNull) {
         EXPECT_EQ(row.cells[column].kind, CellKind::null) << dead_letter_columns[column];
     }
     EXPECT_EQ(row.cells[7].text, "decode.json 23514");
+}
+
+TEST(KeptRecords, AreFoundAsTheyCame) {
+    const std::vector<Header> headers{{"trace", "t"}, {"", std::nullopt}, {"empty", ""}};
+    KeptRecords kept;
+    kept.add({.partition = &partition,
+              .offset = Offset{5},
+              .timestamp_ms = -1,
+              .key = "k",
+              .value = std::nullopt,
+              .headers = headers},
+             ClockMicros{7});
+    kept.add({.partition = &partition,
+              .offset = Offset{9},
+              .timestamp_ms = {},
+              .key = {},
+              .value = "",
+              .headers = {}},
+             ClockMicros{8});
+    const auto last = kept.find(partition, Offset{9});
+    EXPECT_EQ(last.clock, ClockMicros{8});
+    EXPECT_EQ(last.record.timestamp_ms, std::nullopt);
+    EXPECT_EQ(last.record.key, std::nullopt);
+    EXPECT_EQ(last.record.value, "");
+    EXPECT_TRUE(last.record.headers.empty());
+    const auto first = kept.find(partition, Offset{5});
+    EXPECT_EQ(first.record.where(), "orders[3]@5");
+    EXPECT_EQ(first.record.timestamp_ms, -1);
+    EXPECT_EQ(first.record.key, "k");
+    EXPECT_EQ(first.record.value, std::nullopt);
+    ASSERT_EQ(first.record.headers.size(), 3U);
+    EXPECT_EQ(first.record.headers[0].value, "t");
+    EXPECT_EQ(first.record.headers[1].name, "");
+    EXPECT_EQ(first.record.headers[1].value, std::nullopt);
+    EXPECT_EQ(first.record.headers[2].value, "");
 }
 
 }  // namespace

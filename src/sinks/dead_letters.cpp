@@ -1,7 +1,10 @@
-#include "map/dead_letter.hpp"
+#include "sinks/dead_letters.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
+#include "base/check.hpp"
 #include "base/text.hpp"
 #include "model/convert.hpp"
 
@@ -65,6 +68,14 @@ void append_header(const Header& header, std::string& out) {
 
 }  // namespace
 
+std::string_view rejection_reason(const Error& error) {
+    constexpr std::array<std::string_view, 3> stages{"decode", "map", "encode"};
+    const std::string_view op = error.op;
+    const auto stage = op.substr(op.find('.') + 1);  // Of "postgres.encode"; of "map", all of it.
+    const auto found = std::ranges::find(stages, stage);
+    return found == stages.end() ? "database" : *found;
+}
+
 Row DeadLetterMapper::map(const Record& record, const Error& error, std::uint32_t target) {
     headers_.assign(1, '[');
     for (const auto& header : record.headers) {
@@ -91,6 +102,59 @@ Row DeadLetterMapper::map(const Record& record, const Error& error, std::uint32_
               text(reason_),
               text(error_)};
     return {.target = target, .op = RowOp::put, .cells = cells_};
+}
+
+KeptRecords::Length KeptRecords::keep(const std::optional<std::string_view>& bytes) {
+    if (!bytes) {
+        return std::nullopt;
+    }
+    bytes_.append(*bytes);
+    return static_cast<std::uint32_t>(bytes->size());
+}
+
+void KeptRecords::add(const Record& record, ClockMicros clock) {
+    Entry entry{.offset = record.offset,
+                .clock = clock,
+                .timestamp_ms = record.timestamp_ms,
+                .begin = bytes_.size(),
+                .key = keep(record.key),
+                .value = keep(record.value),
+                .headers_begin = static_cast<std::uint32_t>(headers_.size()),
+                .headers_count = static_cast<std::uint32_t>(record.headers.size())};
+    for (const auto& header : record.headers) {
+        const Length name = keep(header.name);
+        headers_.push_back({.name = *name, .value = keep(header.value)});
+    }
+    entries_.push_back(entry);
+}
+
+KeptRecords::Kept KeptRecords::find(const TopicPartition& partition, Offset offset) {
+    const auto entry = std::ranges::lower_bound(entries_, offset, {}, &Entry::offset);
+    check(entry != entries_.end() && entry->offset == offset, "the record was kept");
+    std::string_view rest = std::string_view(bytes_).substr(entry->begin);
+    const auto next = [&rest](const Length& length) -> std::optional<std::string_view> {
+        if (!length) {
+            return std::nullopt;
+        }
+        const auto taken = rest.substr(0, *length);
+        rest.remove_prefix(*length);
+        return taken;
+    };
+    Kept kept{.record = {.partition = &partition,
+                         .offset = offset,
+                         .timestamp_ms = entry->timestamp_ms,
+                         .key = next(entry->key),
+                         .value = next(entry->value),
+                         .headers = {}},
+              .clock = entry->clock};
+    found_headers_.clear();
+    for (std::uint32_t i = 0; i < entry->headers_count; ++i) {
+        const HeaderLengths& lengths = headers_[entry->headers_begin + i];
+        const auto name = next(lengths.name);
+        found_headers_.push_back({*name, next(lengths.value)});
+    }
+    kept.record.headers = found_headers_;
+    return kept;
 }
 
 }  // namespace sluice

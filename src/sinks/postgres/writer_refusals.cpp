@@ -1,0 +1,129 @@
+// What a writer does with a batch that can't be written as it is.
+#include <algorithm>
+
+#include "sinks/postgres/writer.hpp"
+
+namespace sluice::postgres {
+namespace {
+
+// After a refused record the next window is no larger than twice what went through before it: a
+// window that meets the next one is written in vain.
+constexpr std::size_t window_after_refusal_min = 16;
+
+Error error_at(const Batch& batch, const Command& command) {
+    const auto [index, offset] = batch.record_at(command.record);
+    Error error = *command.error;
+    error.where = batch.pieces()[index].partition.at(offset) +
+                  (error.where.empty() ? "" : ", " + error.where);
+    return error;
+}
+
+}  // namespace
+
+// Whose fault a record's error is, other records of the same table tell.
+void Writer::look_for_others(const Batch& batch, const Window& window, const WriteFailure& failure,
+                             StepResult& result) const {
+    if (!result.record && window.count > 1) {
+        return;  // The record is to be found first.
+    }
+    result.witnessed = (failure.row && !failure.row->first) ||
+                       batch.has_rows_before(window.first, failure.table);
+    if (!result.witnessed) {
+        result.others = batch.others(failure.table, window.first,
+                                     result.record.value_or(window.first), others_max);
+    }
+}
+
+Writer::Ended Writer::conclude(Batch& batch, const Command& command) {
+    switch (command.verdict) {
+        case Verdict::committed:
+            break;
+        case Verdict::fenced:
+            drop_batch(batch, std::nullopt);
+            break;
+        case Verdict::refused:
+            drop_batch(batch, command.error);
+            break;
+        case Verdict::rejected:
+            if (plan_.buries()) {
+                bury_record(batch, command);
+            } else {
+                drop_record(batch, command);
+            }
+            return Ended::done;
+        case Verdict::doubtful:
+            return wait_for_others(batch, command);
+    }
+    batch = Batch(batch.route());
+    return Ended::done;
+}
+
+// Nothing of these partitions is written until they are acquired again.
+void Writer::drop_batch(const Batch& batch, const std::optional<Error>& refusal) {
+    if (!refusal) {
+        outbox_.count_fenced();
+    }
+    std::vector<TopicPartition> told;
+    for (const auto& piece : batch.pieces()) {
+        if (std::ranges::find(told, piece.partition) != told.end()) {
+            continue;
+        }
+        told.push_back(piece.partition);
+        queue_.close_epoch(piece.partition, piece.epoch);
+        if (refusal) {
+            outbox_.post(Refused{piece.partition, *refusal});
+        } else {
+            outbox_.post(Fenced{piece.partition});
+        }
+    }
+}
+
+// What the windows before this one wrote is committed already; the record and what follows it in
+// its partition go, the rest stays to be written.
+void Writer::drop_record(Batch& batch, const Command& command) {
+    const auto [index, offset] = batch.record_at(command.record);
+    const TopicPartition partition = batch.pieces()[index].partition;
+    queue_.close_epoch(partition, batch.pieces()[index].epoch);
+    Error error = error_at(batch, command);
+    batch.cut(partition, offset);
+    batch.drop_before(command.window.first);
+    outbox_.post(Rejected{partition, offset, std::move(error)});
+}
+
+// The record goes to the dead letters; the rest of the batch stays to be written.
+void Writer::bury_record(Batch& batch, const Command& command) {
+    const auto [index, offset] = batch.record_at(command.record);
+    const Error error = error_at(batch, command);
+    const auto kept = batch.kept(index, offset);
+    TableRows row;
+    if (plan_.dead_letter_topic) {
+        plan_.dead_letter_topic->send(kept.record, kept.clock, error);
+        unsettled_ = true;
+    } else {
+        const auto& tables = plan_.tables[batch.route()];
+        const auto target = static_cast<std::uint32_t>(tables.size() - 1);
+        const Row mapped = dead_letter_mapper_.map(kept.record, error, target);
+        if (!append_row(tables.back(), kept.record, mapped, row)) {
+            drop_record(batch, command);
+            return;
+        }
+    }
+    batch.bury(index, {offset, rejection_reason(error)}, row);
+    const std::size_t passed = command.record - command.window.first;
+    batch.drop_before(command.window.first);
+    window_max_ = std::max(window_after_refusal_min, passed + 1);
+    outbox_.post(Buried{error});
+}
+
+Writer::Ended Writer::wait_for_others(Batch& batch, const Command& command) {
+    Error error = error_at(batch, command);
+    error.action = Action::configure;
+    error.hint = "waits for the next records of the table to tell whether it is this record's "
+                 "fault or the table's";
+    outbox_.count_retry(error);
+    waits_.begin(name_, batch.route(), error, true);
+    batch.drop_before(command.window.first);
+    return queue_.ending() ? Ended::stopped : Ended::doubtful;
+}
+
+}  // namespace sluice::postgres

@@ -1,0 +1,167 @@
+"""Records that only the server refuses, with a table of dead letters: the one record goes there, in its place, and never
+one that the table is to blame for."""
+
+import json
+import time
+
+import pytest
+from servers import eventually
+
+SETTING = {"dead_letters": "{table: lost}"}
+REFUSE_ALL = ("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
+              "CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+
+def numbers(*values):
+    return [f'{{"id": {value}}}' for value in values]
+
+
+def letters(database):
+    return sorted(database.rows("SELECT kafka_partition, kafka_offset, reason FROM lost"))
+
+
+@pytest.mark.parametrize("mode, reason", [("append", "postgres.copy 23514"), ("upsert, key: [id]", "postgres.write 23514")])
+def test_a_record_that_the_server_refuses_is_a_dead_letter(sluice, make_topic, database, mode, reason):
+    topic = make_topic(2)
+    database.execute("CREATE TABLE t (id int PRIMARY KEY CHECK (id <> 13))")
+    topic.send(*numbers(1, 13, 2), partition=0)
+    topic.send(*numbers(13, 3, 13, 4, 13), partition=1)
+    file = sluice.config(topic, f"    postgres: {{table: t, mode: {mode}}}", database, **SETTING)
+    done = sluice.drain_file(file).expect(0)
+    done.has("4 records went to the dead letters").has("4 rows from 8 records").has("t_id_check")
+    assert sorted(database.rows("SELECT id FROM t")) == [(1,), (2,), (3,), (4,)]
+    assert letters(database) == [(0, 1, reason), (1, 0, reason), (1, 2, reason), (1, 4, reason)]
+    kept = database.rows("SELECT value, error FROM lost WHERE kafka_partition = 0")
+    assert [bytes(value) for value, _ in kept] == [b'{"id": 13}']
+    assert f"{topic.name}[0]@1" in kept[0][1]
+    sluice.drain_file(file).expect(0)
+    assert len(letters(database)) == 4
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert, key: [id]"])
+def test_many_refused_records_leave_every_other_one(sluice, make_topic, database, mode):
+    """Into two tables: where one refuses the record, the other has no row of it either."""
+    topic = make_topic(2)
+    database.execute("CREATE TABLE t (id int CHECK (id % 97 <> 0), UNIQUE (id))", "CREATE TABLE u (id int, v text)")
+    for partition in range(2):
+        topic.send(*numbers(*range(partition, 20_000, 2)), partition=partition)
+    route = f"    postgres: [{{table: t, mode: {mode}}}, {{table: u}}]"
+    sluice.drain_file(sluice.config(topic, route, database, **SETTING), timeout=90).expect(0)
+    good = [(n,) for n in range(20_000) if n % 97]
+    assert sorted(database.rows("SELECT id FROM t")) == good
+    assert sorted(database.rows("SELECT id FROM u")) == good
+    assert [(p, o) for p, o, _ in letters(database)] == sorted((n % 2, n // 2) for n in range(0, 20_000, 97))
+
+
+def test_a_trigger_that_refuses_every_record_makes_no_dead_letter(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)", *REFUSE_ALL)
+    topic.send(*numbers(*range(500)))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("every record is refused like this")
+    assert letters(database) == []
+    database.execute("DROP TRIGGER refuse ON t")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 500, what="the rows")
+    process.stop().expect(0)
+    assert letters(database) == []
+
+
+def test_a_lone_record_waits_for_another_that_tells_whose_fault_it_is(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int CHECK (id > 0))")
+    topic.send(*numbers(-1))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("waits for the next records of the table")
+    topic.send(*numbers(-2))
+    process.wait_for("waits for the next records of the table", times=2)
+    assert letters(database) == []
+    topic.send(*numbers(1))
+    eventually(lambda: len(letters(database)) == 2, what="the dead letters")
+    eventually(lambda: database.rows("SELECT id FROM t") == [(1,)], what="the row")
+    process.wait_for("can be written again")
+    process.stop().expect(0)
+    assert [offset for _, offset, _ in letters(database)] == [0, 1]
+
+
+def test_a_lone_record_that_a_trigger_refuses_is_written_when_the_trigger_is_gone(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)", *REFUSE_ALL)
+    topic.send(*numbers(1))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    begun = time.monotonic()
+    sluice.drain_file(file).expect(1).has("waits for the next records of the table", f"{topic.name}[0]@0")
+    assert time.monotonic() - begun < 30
+    process = sluice.start("run", "-c", file)
+    process.wait_for("waits for the next records of the table")
+    database.execute("DROP TRIGGER refuse ON t")
+    eventually(lambda: database.rows("SELECT id FROM t") == [(1,)], what="the row")
+    process.stop().expect(0)
+    assert letters(database) == []
+
+
+def test_a_dead_letter_is_no_witness(sluice, make_topic, database):
+    """Beside records that don't fit the table's columns a trigger that refuses all is still the table's fault."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)", *REFUSE_ALL)
+    topic.send("no JSON", *numbers(1), "no JSON")
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("waits for the next records of the table")
+    assert [offset for _, offset, _ in letters(database)] in ([], [0])
+    database.execute("DROP TRIGGER refuse ON t")
+    eventually(lambda: database.rows("SELECT id FROM t") == [(1,)], what="the row")
+    process.stop().expect(0)
+    assert [offset for _, offset, _ in letters(database)] == [0, 2]
+
+
+def test_a_table_of_dead_letters_that_refuses_is_waited_for(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)",
+                     "CREATE TABLE lost (kafka_topic text, kafka_partition int, kafka_offset bigint, "
+                     "timestamp timestamptz, key bytea, value bytea, headers json, reason text, "
+                     "error text CHECK (error = ''))")
+    topic.send('{"id": 1}', '{"id": "x"}', '{"id": 2}')
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("the dead letters need a table that takes every record")
+    database.execute("ALTER TABLE lost DROP CONSTRAINT lost_error_check")
+    eventually(lambda: sorted(database.rows("SELECT id FROM t")) == [(1,), (2,)], what="the rows")
+    process.stop().expect(0)
+    assert [offset for _, offset, _ in letters(database)] == [1]
+
+
+def test_refused_records_survive_a_kill_exactly_once(sluice, make_topic, database):
+    topic = make_topic(3)
+    database.execute("CREATE TABLE t (n int CHECK (n % 50 <> 3))")
+    for partition in range(3):
+        topic.send(*(json.dumps({"n": n}) for n in range(20_000)), partition=partition)
+    file = sluice.config(topic, "    postgres: {table: t, columns: {n: value.n}}", database, **SETTING)
+    for at in (10_000, 30_000):
+        process = sluice.start("run", "-c", file)
+        eventually(lambda: database.progress(topic) >= at or not process.running(), 60, "progress")
+        process.kill()
+    sluice.drain_file(file, timeout=90).expect(0)
+    assert [(p, n) for p, n, _ in letters(database)] == [(p, n) for p in range(3) for n in range(20_000) if n % 50 == 3]
+    assert database.rows("SELECT n, count(*) FROM t GROUP BY n ORDER BY n") == [(n, 3) for n in range(20_000) if n % 50 != 3]
+
+
+def test_a_record_that_cassandra_refuses_is_a_dead_letter(sluice, make_topic, own_keyspace):
+    """An index takes 65,535 bytes; nothing but the server knows."""
+    topic = make_topic(2)
+    own_keyspace.create("CREATE TABLE {ks}.t (id text PRIMARY KEY, v text)")
+    own_keyspace.execute("CREATE INDEX ON {ks}.t (v)")
+    for partition in range(2):
+        topic.send(*(json.dumps({"id": f"{partition}/{n}", "v": "x" * (70_000 if n % 10 == 3 else 10)})
+                     for n in range(40)), partition=partition)
+    route = "    cassandra: {table: t, columns: {id: value.id, v: value.v}}"
+    file = sluice.config(topic, route, None, own_keyspace, **SETTING)
+    done = sluice.drain_file(file).expect(0)
+    done.has("8 records went to the dead letters").has("72 rows from 80 records").lacks("can't be written")
+    rows = own_keyspace.rows("SELECT id FROM {ks}.t")
+    assert sorted(rows) == sorted((f"{p}/{n}",) for p in range(2) for n in range(40) if n % 10 != 3)
+    found = own_keyspace.rows("SELECT kafka_partition, kafka_offset, reason, value FROM {ks}.lost")
+    assert sorted(row[:2] for row in found) == [(p, n) for p in range(2) for n in (3, 13, 23, 33)]
+    assert all(row[2] == "cassandra.write 0x2200" and len(row[3]) > 70_000 for row in found)
+    sluice.drain_file(file).expect(0)
