@@ -13,7 +13,7 @@ DEPS_BUILD=(
   libexpected-dev libgtest-dev libgmock-dev libssl-dev zlib1g-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
   libcpp-httplib-dev prometheus-cpp-dev clang-format-14
 )
-DEPS_SERVERS=(openjdk-17-jre-headless maven postgresql python3-venv)
+DEPS_SERVERS=(openjdk-17-jre-headless maven postgresql pgbouncer python3-venv)
 RUST_VERSION_MIN=1.88
 
 deps_say() { printf 'deps: %s\n' "$*" >&2; }

@@ -307,6 +307,20 @@ def test_keys_that_the_database_calls_equal_are_one(sluice, make_topic, database
     assert database.rows(f"SELECT n FROM {table}") == [(2,)]
 
 
+def test_what_a_killed_process_had_under_way_ends_with_it(sluice, make_topic, database):
+    """A backend looks for its client at the next read only, unless it is told to look more often."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (n int)",
+                     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(25); RETURN NEW; END$$",
+                     "CREATE TRIGGER slow BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION slow()")
+    topic.send('{"n": 1}')
+    process = sluice.start("run", "-c", sluice.config(topic, "    postgres: {table: t}", database))
+    ours = f"SELECT FROM pg_stat_activity WHERE application_name = 'sluice:{topic.name}' AND wait_event = 'PgSleep'"
+    eventually(lambda: database.rows(ours), what="the slow row is under way")
+    process.kill()
+    eventually(lambda: not database.rows(ours), timeout=10, what="its backend is gone, and its locks")
+
+
 @pytest.mark.slow
 def test_an_owner_that_is_frozen_inside_of_a_copy_is_ended_by_the_next_one(sluice, make_topic, database):
     """No timeout of the server ends such a session: it waits for its client, and the lock with it."""

@@ -264,6 +264,8 @@ Outcome<Connection> Connection::open_one(const ConnectOptions& options, const Se
     return Connection(std::move(impl));
 }
 
+int Connection::server_version() const { return PQserverVersion(impl_->handle.get()); }
+
 Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline,
                                               std::string_view op) {
     if (PQsendQuery(impl_->handle.get(), sql.c_str()) == 0) {

@@ -89,6 +89,8 @@ public:
 
     // One or several statements without parameters; the result of each, in order.
     // `op` names what is attempted, for errors.
+    // As PQserverVersion() gives it: 150004 is 15.4.
+    [[nodiscard]] int server_version() const;
     Outcome<std::vector<Rows>> script(const std::string& sql, Deadline deadline,
                                       std::string_view op = "postgres.query");
     // One statement; parameters as text, nullopt is null.

@@ -148,8 +148,11 @@ Failure from_result(std::string_view op, const PGresult* result, bool connection
     const auto state = field(result, PG_DIAG_SQLSTATE);
     const auto constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
     Failure failure;
-    failure.lost = connection_lost || needs_reconnect(state);
-    failure.error.action = action_for(state, constraint);
+    // PgBouncer tells so that the server behind it is gone, and hangs up; PostgreSQL, which means a
+    // bug of ours by it, names the place in its source.
+    const bool pooler = state == "08P01" && field(result, PG_DIAG_SOURCE_FUNCTION).empty();
+    failure.lost = connection_lost || pooler || needs_reconnect(state);
+    failure.error.action = pooler ? Action::retry : action_for(state, constraint);
     failure.error.op = op;
     failure.error.code = state;
     const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);

@@ -15,13 +15,19 @@ namespace {
 constexpr std::int64_t definition_lock = 0x736c75696365;
 
 // READ COMMITTED: a compare-and-set that waited for another owner then sees what that one wrote.
-// The timeouts bound what a frozen or forgotten session can hold.
-constexpr std::size_t begin_statements = 4;
-std::string begin_transaction(std::chrono::milliseconds lock_wait) {
-    return fmt::format("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-                       "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
-                       "SET LOCAL idle_in_transaction_session_timeout = '30s'; ",
-                       lock_wait.count());
+// The timeouts bound what a frozen or forgotten session can hold. The check of the client's
+// connection (since PostgreSQL 14) frees the rows of one that was killed amid a long statement.
+bool checks_client(const Connection& connection) { return connection.server_version() >= 140000; }
+std::size_t begin_statements(const Connection& connection) {
+    return checks_client(connection) ? 5 : 4;
+}
+std::string begin_transaction(const Connection& connection, std::chrono::milliseconds lock_wait) {
+    return fmt::format(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+        "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
+        "SET LOCAL idle_in_transaction_session_timeout = '30s'; {}",
+        lock_wait.count(),
+        checks_client(connection) ? "SET LOCAL client_connection_check_interval = '500ms'; " : "");
 }
 constexpr std::chrono::seconds usual_lock_wait{10};
 constexpr std::string_view op = "postgres.offsets";
@@ -187,8 +193,9 @@ Outcome<void> OffsetsTable::create(Connection& connection, Deadline deadline) co
     return or_roll_back(
         connection,
         done(connection.script(fmt::format("{}SELECT pg_advisory_xact_lock({}); {} {} COMMIT",
-                                           begin_transaction(usual_lock_wait), definition_lock,
-                                           *there ? std::string{} : definition(), identity_row()),
+                                           begin_transaction(connection, usual_lock_wait),
+                                           definition_lock, *there ? std::string{} : definition(),
+                                           identity_row()),
                                deadline)),
         deadline);
 }
@@ -256,7 +263,8 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
             fmt::format("{}SELECT pg_advisory_xact_lock({}); "
                         "INSERT INTO {} (pipeline, topic, partition, topic_id, next_offset, start) "
                         "VALUES {} ON CONFLICT DO NOTHING; COMMIT",
-                        begin_transaction(usual_lock_wait), definition_lock, table_, values),
+                        begin_transaction(connection, usual_lock_wait), definition_lock, table_,
+                        values),
             deadline)),
         deadline);
 }
@@ -286,19 +294,20 @@ Outcome<OffsetsTable::Advanced> OffsetsTable::advance(Connection& connection,
                     "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
                     "AND o.next_offset = v.\"from\"; {}",
-                    begin_transaction(usual_lock_wait), table_, values, quote_literal(pipeline_),
-                    then),
+                    begin_transaction(connection, usual_lock_wait), table_, values,
+                    quote_literal(pipeline_), then),
         deadline, "postgres.begin"));
     if (!results) {
         return tl::unexpected(std::move(results).error());
     }
-    check(results->size() > begin_statements, "a script has a result for each statement");
-    return Advanced{.matched = (*results)[begin_statements].affected(),
-                    .then = std::move(results->back())};
+    const std::size_t begun = begin_statements(connection);
+    check(results->size() > begun, "a script has a result for each statement");
+    return Advanced{.matched = (*results)[begun].affected(), .then = std::move(results->back())};
 }
 
 Outcome<void> OffsetsTable::open(Connection& connection, Deadline deadline) const {
-    return on_primary(done(connection.script(begin_transaction(usual_lock_wait), deadline, op)));
+    return on_primary(
+        done(connection.script(begin_transaction(connection, usual_lock_wait), deadline, op)));
 }
 
 std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitions) const {
@@ -322,7 +331,7 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
             connection.script(fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
                                           "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
                                           "COMMIT",
-                                          begin_transaction(lock_wait), table_,
+                                          begin_transaction(connection, lock_wait), table_,
                                           key_condition(partitions)),
                               deadline, op),
             1)),
