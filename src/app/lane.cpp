@@ -215,7 +215,9 @@ bool Lane::Worker::reached_end() {
             }
         }
     }
-    return !destination_.busy();
+    // What its last batch came to is told before it is no longer busy, and may not be read yet: a
+    // partition that was fenced has not come to its end.
+    return !destination_.busy() && !handle_events();
 }
 
 bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id, Offset end) {

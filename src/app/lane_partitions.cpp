@@ -80,10 +80,12 @@ void Lane::Worker::forget(std::span<const TopicPartition> partitions) {
     }
 }
 
-void Lane::Worker::handle_events() {
-    for (const auto& event : destination_.take_events()) {
+bool Lane::Worker::handle_events() {
+    const auto events = destination_.take_events();
+    for (const auto& event : events) {
         std::visit([this](const auto& what) { handle(what); }, event);
     }
+    return !events.empty();
 }
 
 void Lane::Worker::handle(const Ready& ready) {

@@ -52,7 +52,7 @@ private:
                                                       const kafka::Committed& committed);
     Result<std::optional<commit::Start>> decide_new(LanePartition& partition,
                                                     std::span<const Position> stored);
-    void handle_events();
+    bool handle_events();  // False: there were none.
     void handle(const Ready& ready);
     void handle(const Durable& durable);
     void handle(const Skipped& skipped);
