@@ -36,10 +36,11 @@ void Lane::start() {
                              ("lane-" + options_.name).substr(0, 15).c_str());
 }
 
-void Lane::stop(Deadline deadline) {
+void Lane::stop(Deadline deadline, kafka::Membership membership) {
     {
         const std::lock_guard lock(mutex_);
         drain_ = deadline;
+        membership_ = membership;
     }
     stopping_ = true;
 }
@@ -248,7 +249,6 @@ bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition
 }
 
 // Pause, drain, commit, leave, close: in this order, each within what is left of the deadline.
-// A process with an instance name that is told to stop is likely to be back: it does not leave.
 void Lane::Worker::finish() {
     Deadline drain = Deadline::in(own_end_wait);
     auto membership = kafka::Membership::given_up;
@@ -257,7 +257,7 @@ void Lane::Worker::finish() {
         lane_.status_.phase = LanePhase::draining;
         if (lane_.stopping_) {
             drain = lane_.drain_;
-            membership = lane_.options_.consumer.instance ? kafka::Membership::kept
+            membership = lane_.options_.consumer.instance ? lane_.membership_
                                                           : kafka::Membership::given_up;
         }
     }

@@ -97,8 +97,9 @@ public:
     ~Lane();  // After join().
 
     void start();
-    // Begins the drain; returns at once. From any thread.
-    void stop(Deadline deadline);
+    // Begins the drain; returns at once. From any thread. Only a member with an instance name has a
+    // place to keep.
+    void stop(Deadline deadline, kafka::Membership membership);
     void join();
     [[nodiscard]] LaneStatus status() const;
 
@@ -112,6 +113,7 @@ private:
     std::atomic<bool> stopping_{false};
     mutable std::mutex mutex_;
     Deadline drain_ = Deadline::never();
+    kafka::Membership membership_ = kafka::Membership::given_up;
     LaneStatus status_;
 
     std::thread thread_;

@@ -141,7 +141,9 @@ private:
                 }
                 log_->info("stopping: drains for up to {} s; a second signal exits at once",
                            options_.config.drain_timeout_ms / 1000);
-                stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms});
+                // Who is told to stop is likely to be back.
+                stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms},
+                         kafka::Membership::kept);
             }
             const auto now = statuses();
             if (server_) {
@@ -157,7 +159,7 @@ private:
             display_.show(now);
             if (!stopping_ && start_failed(now, start_deadline)) {
                 early = exit_environment;
-                stop_all(1s);
+                stop_all(1s, kafka::Membership::given_up);
             }
             tell_waiting(now);
         }
@@ -229,11 +231,11 @@ private:
         }
     }
 
-    void stop_all(std::chrono::milliseconds drain) {
+    void stop_all(std::chrono::milliseconds drain, kafka::Membership membership) {
         stopping_ = true;
         overdue_ = Deadline::in(drain + end_slack);
         for (const auto& lane : lanes_) {
-            lane->stop(Deadline::in(drain));
+            lane->stop(Deadline::in(drain), membership);
         }
     }
 

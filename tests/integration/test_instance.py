@@ -157,6 +157,18 @@ def test_a_stopped_process_keeps_its_place_and_the_end_of_a_drain_gives_it_up(sl
     assert found.state.name == "EMPTY"
 
 
+def test_a_start_that_strict_ends_gives_its_place_up(sluice, topic, kafka, database):
+    """Nobody waits for the session of a process that did not start."""
+    topic.send("1")
+    group = f"{topic.name}.postgres"
+    process = sluice.start(*flags_of(sluice, topic, database, None, "a"), "--cassandra", "cassandra@127.0.0.1:1/nowhere",
+                           "--strict", "--start-timeout", "5s")
+    kafka.wait_for_members(group, [3], timeout=10)
+    process.wait().expect(3).has("cassandra: can't start")
+    found = kafka.admin.describe_consumer_groups([group])[group].result(15)
+    assert found.state.name == "EMPTY"
+
+
 def test_a_second_process_of_the_same_name_is_refused(sluice, topic, database):
     topic.send("1")
     command = flags_of(sluice, topic, database, None, "a")
