@@ -73,6 +73,7 @@ void Lane::Worker::stream() {
         serve();
         handle_events();
         watch_topics();
+        watch_place();
         settle_assigned();
         fetch_again();
         commit_progress(false);

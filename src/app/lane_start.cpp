@@ -8,6 +8,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto place_check_every = 5s;
+constexpr auto place_wait = 1s;
+constexpr auto leave_wait = 3s;
+// Longer than a partition may take to move: it is drained for up to 5 s, and committed.
+constexpr unsigned misfits_max = 3;
+
 Error stop_error(std::string detail, std::string hint) {
     return {.action = Action::stop,
             .op = "lane.start",
@@ -150,28 +156,74 @@ Result<void> Lane::Worker::renew_membership(Deadline deadline) {
     SLUICE_ASSIGN(const auto group, consumer_->admin().describe_group(member.group, deadline));
     const auto former = std::ranges::find(group.members, member.instance,
                                           &kafka::GroupMember::instance);
-    if (!group.stable || former == group.members.end()) {
+    place_unsure_ = false;
+    if (former == group.members.end()) {
         return {};  // Joining makes the group share out its partitions.
     }
+    if (!group.stable) {
+        // Joining does too, unless the group has ended its rebalance by then.
+        place_unsure_ = true;
+        misfits_ = 0;
+        return {};
+    }
+    if (place_fits(group, *former)) {
+        return {};
+    }
+    tell_joins_anew();
+    return kafka::Consumer::leave_in_place_of(member, topic_names(), deadline, log_);
+}
+
+// All that is to be read has a reader, and this member has nothing else.
+bool Lane::Worker::place_fits(const kafka::GroupInfo& group, const kafka::GroupMember& own) const {
     std::unordered_set<TopicPartition> unassigned;
     for (const auto& topic : topics_) {
         const auto all = partitions_of(topic);
         unassigned.insert(all.begin(), all.end());
     }
     const auto foreign = [&](const TopicPartition& id) { return !unassigned.contains(id); };
-    const bool none_foreign = std::ranges::none_of(former->assigned, foreign);
+    if (std::ranges::any_of(own.assigned, foreign)) {
+        return false;
+    }
     for (const auto& each : group.members) {
         for (const auto& id : each.assigned) {
             unassigned.erase(id);
         }
     }
-    if (none_foreign && unassigned.empty()) {
-        return {};
-    }
+    return unassigned.empty();
+}
+
+void Lane::Worker::tell_joins_anew() {
     log_->info("instance '{}': the topics or their partitions are others than when it joined the "
                "group; joins anew",
-               *member.instance);
-    return kafka::Consumer::leave_in_place_of(member, topic_names(), deadline, log_);
+               *lane_.options_.consumer.instance);
+}
+
+// A place that was taken over amid a rebalance: whether it fits shows when that has ended.
+void Lane::Worker::watch_place() {
+    if (!place_unsure_ || !next_place_check_.passed() || !consumer_->is_member()) {
+        return;
+    }
+    const auto& member = lane_.options_.consumer;
+    const auto group = consumer_->admin().describe_group(member.group, Deadline::in(place_wait));
+    next_place_check_ = Deadline::in(place_check_every);
+    if (!group || !group->stable) {
+        return;
+    }
+    const auto own = std::ranges::find(group->members, member.instance,
+                                       &kafka::GroupMember::instance);
+    if (own != group->members.end() && place_fits(*group, *own)) {
+        place_unsure_ = false;
+        return;
+    }
+    // Also a partition that moves is nobody's until its former owner has let go of it.
+    if (++misfits_ < misfits_max) {
+        return;
+    }
+    misfits_ = 0;
+    tell_joins_anew();
+    if (auto joined = consumer_->join_anew(topic_names(), Deadline::in(leave_wait)); !joined) {
+        log_->warn("{}", joined.error().message());
+    }
 }
 
 // Two runs of one pipeline name into two databases would each get half of the partitions.

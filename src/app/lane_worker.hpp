@@ -29,6 +29,10 @@ private:
     Result<void> try_start();
     Result<void> describe_topics(Deadline deadline);
     Result<void> renew_membership(Deadline deadline);
+    [[nodiscard]] bool place_fits(const kafka::GroupInfo& group,
+                                  const kafka::GroupMember& own) const;
+    void watch_place();
+    void tell_joins_anew();
     Result<void> begin_topic(LaneTopic& topic, Deadline deadline);
     Result<void> check_database(const LaneTopic& topic,
                                 std::span<const kafka::Committed> committed) const;
@@ -116,6 +120,9 @@ private:
     std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
     std::vector<Row> rows_of_record_;
 
+    bool place_unsure_ = false;  // Taken over in the group, and perhaps another than is needed.
+    unsigned misfits_ = 0;       // How often in a row it was.
+    Deadline next_place_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_settle_ = Deadline::in(std::chrono::milliseconds{0});

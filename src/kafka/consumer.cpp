@@ -143,6 +143,17 @@ Result<void> Consumer::subscribe(std::span<const std::string> topics,
     return {};
 }
 
+bool Consumer::is_member() const { return impl_->is_member(); }
+
+Result<void> Consumer::join_anew(std::span<const std::string> topics, Deadline deadline) {
+    const bool left = impl_->leave(deadline.left());
+    SLUICE_TRY(subscribe(topics, *impl_->listener));
+    if (!left) {
+        return fail(make_error(RD_KAFKA_RESP_ERR__TIMED_OUT, "kafka.leave", impl_->group));
+    }
+    return {};
+}
+
 Result<void> Consumer::leave_in_place_of(const ConsumerOptions& options,
                                          std::span<const std::string> topics, Deadline deadline,
                                          Logger log) {

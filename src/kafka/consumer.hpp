@@ -102,6 +102,12 @@ public:
     ~Consumer();
 
     Result<void> subscribe(std::span<const std::string> topics, AssignmentListener& listener);
+    // True from the broker's answer to joining on.
+    [[nodiscard]] bool is_member() const;
+    // Leaves the group and joins it again, so that it shares out its partitions. Calls the
+    // listener's revoked. Fails with Action::retry if nobody confirmed in time that it has left: it
+    // joins nevertheless.
+    Result<void> join_anew(std::span<const std::string> topics, Deadline deadline);
     // Ends the membership that an earlier process left under options.instance: joins in its place,
     // and leaves. The others get its partitions.
     static Result<void> leave_in_place_of(const ConsumerOptions& options,
