@@ -21,6 +21,7 @@ constexpr std::size_t pipeline_bytes_max = 200;
 // Kafka takes 249 bytes; a suffix makes it the name of a file, which may have 255.
 constexpr std::size_t instance_bytes_max = 200;
 constexpr std::int64_t second_ms = 1000;
+constexpr std::int64_t mib = 1 << 20;
 // OpenTelemetry's default for what Prometheus reads.
 constexpr int http_port = 9464;
 
@@ -212,6 +213,13 @@ void read_timeouts(const YamlMap& map, Config& config) {
     }
 }
 
+void read_memory(const YamlMap& map, Config& config) {
+    if (const auto* reader = map.find("memory")) {
+        config.memory =
+            reader->bytes(128 * mib, 65536 * mib, "128MiB to 64GiB").value_or(config.memory);
+    }
+}
+
 void read_http(const YamlMap& map, Config& config) {
     const auto* reader = map.find("http");
     const auto section = reader != nullptr ? reader->map(settings::http) : std::nullopt;
@@ -365,6 +373,7 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     read_pipeline(*map, config);
     read_instance(*map, config);
     read_timeouts(*map, config);
+    read_memory(*map, config);
     read_http(*map, config);
     if (!problems.empty()) {
         return tl::unexpected(problems.take());

@@ -53,6 +53,7 @@ struct PostgresConfig {
     std::optional<Password> password;
     int pool = 1;                   // Connections, 1 to 64.
     std::string schema = "sluice";  // Where the offsets table lives.
+    std::optional<int> rows_per_s_max;
     Place place;
 };
 
@@ -63,6 +64,7 @@ struct CassandraConfig {
     std::string consistency = "local_quorum";
     std::optional<std::string> username;
     std::optional<Password> password;
+    std::optional<int> rows_per_s_max;
     Place place;
 };
 
@@ -107,6 +109,7 @@ struct Config {
     std::optional<HttpConfig> http;  // Nothing: no port is opened.
     std::int64_t start_timeout_ms = 30'000;
     std::int64_t drain_timeout_ms = 25'000;  // Under the 30 s that service managers wait.
+    std::int64_t memory = 256 << 20;         // Bytes, of the whole process.
 };
 
 // What the checks need from outside; a test gives its own.

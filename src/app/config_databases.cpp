@@ -86,6 +86,11 @@ void read_schema(const YamlReader& reader, PostgresConfig& postgres) {
     postgres.schema = name;
 }
 
+std::optional<int> read_rate(const YamlMap& map) {
+    const auto* reader = map.find("rows_per_s_max");
+    return reader != nullptr ? reader->integer(1, 100'000'000) : std::nullopt;
+}
+
 void read_consistency(const YamlReader& reader, CassandraConfig& cassandra) {
     const auto text = reader.text();
     if (text && text->value == "any") {
@@ -157,6 +162,7 @@ PostgresConfig read_postgres(const YamlMap& map) {
     if (const auto* reader = map.find("schema")) {
         read_schema(*reader, postgres);
     }
+    postgres.rows_per_s_max = read_rate(map);
     return postgres;
 }
 
@@ -183,6 +189,7 @@ CassandraConfig read_cassandra(const YamlMap& map) {
         cassandra.password = read_password(map,
                                            {"SLUICE_CASSANDRA_PASSWORD", "CASSANDRA_PASSWORD"});
     }
+    cassandra.rows_per_s_max = read_rate(map);
     check_login(map, cassandra);
     return cassandra;
 }

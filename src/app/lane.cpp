@@ -21,6 +21,30 @@ constexpr auto leave_wait = 3s;
 // Where nobody has said how long the end may take: after --until-end, or a fatal error.
 constexpr auto own_end_wait = 25s;
 
+std::size_t size_of(const Record& record) {
+    return record.key.value_or("").size() + record.value.value_or("").size();
+}
+
+Error too_large(const Record& record, Bytes most) {
+    return {.action = Action::reject,
+            .op = "lane.size",
+            .where = record.where(),
+            .code = {},
+            .detail = "the record has " + std::to_string(size_of(record)) +
+                      " bytes of key and value; one record may have " +
+                      std::to_string(most.value()) + ", a sixteenth of `memory`",
+            .hint = "give the process more `memory`"};
+}
+
+// Where it is found again stays.
+Record without_content(const Record& record) {
+    Record rest = record;
+    rest.key.reset();
+    rest.value.reset();
+    rest.headers = {};
+    return rest;
+}
+
 }  // namespace
 
 Lane::Lane(LaneOptions options, std::unique_ptr<Destination> destination, Logger log)
@@ -87,8 +111,8 @@ void Lane::Worker::stream() {
                 return;
             }
         }
-        if (destination_.wait_for_room(Deadline::in(room_wait))) {
-            deliver(consumer_->poll(poll_wait, poll_records_max));
+        if (destination_.wait_for_room(Deadline::in(room_wait)) && may_poll()) {
+            poll();
         }
     }
 }
@@ -107,6 +131,52 @@ void Lane::Worker::serve() {
         log_->warn("kafka: {}", served.error().message());
     }
     kafka_trouble_ = served.error();
+}
+
+void Lane::Worker::poll() {
+    kafka::PollMax most{poll_records_max, lane_.options_.poll_max};
+    if (rate_limit_) {
+        std::size_t rows = 1;  // That a record may give.
+        for (const auto& route : destination_.routes()) {
+            rows = std::max(rows, route.targets.size());
+        }
+        most.records = std::clamp<std::size_t>(rate_limit_->step() / rows, 1, poll_records_max);
+    }
+    const std::uint64_t before = handed_over_;
+    deliver(consumer_->poll(poll_wait, most));
+    if (rate_limit_ && handed_over_ > before) {
+        rate_limit_->took(handed_over_ - before, RateLimit::Clock::now());
+    }
+}
+
+// With a rate limit: waits for the next rows' time, a turn at most. What a slow database has not
+// taken yet is not added to: it would come at once when it is quick again.
+bool Lane::Worker::may_poll() {
+    if (!rate_limit_) {
+        return true;
+    }
+    const auto now = RateLimit::Clock::now();
+    if (records_under_way() >= rate_limit_->under_way_max()) {
+        std::this_thread::sleep_until(now + poll_wait);
+        return false;
+    }
+    if (rate_limit_->next() > now) {
+        std::this_thread::sleep_until(std::min(rate_limit_->next(), now + room_wait));
+    }
+    return rate_limit_->next() <= RateLimit::Clock::now();
+}
+
+// By their offsets, so that gaps count too, until what is before them is durable.
+std::size_t Lane::Worker::records_under_way() const {
+    std::size_t sum = 0;
+    for (const auto& [id, partition] : partitions_) {
+        const auto& prefix = partition.prefix;
+        if (prefix && partition.position > prefix->position().next) {
+            sum += static_cast<std::size_t>(partition.position.value() -
+                                            prefix->position().next.value());
+        }
+    }
+    return sum;
 }
 
 void Lane::Worker::deliver(const kafka::Poll& poll) {
@@ -161,9 +231,11 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     // A tick for every record, also for one that is refused: whoever passes it gives the same.
     const commit::WriteClock before = partition.clock;
     const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
-    auto written = write_rows(partition, record, clock);
+    const bool fits = size_of(record) <= lane_.options_.record_max.value();
+    auto written = fits ? write_rows(partition, record, clock)
+                        : fail(too_large(record, lane_.options_.record_max));
     if (!written && lane_.options_.buries && written.error().action == Action::reject) {
-        written = bury(partition, record, clock, written.error());
+        written = bury(partition, fits ? record : without_content(record), clock, written.error());
     }
     if (!written) {
         partition.clock = before;  // The record stays in front of the partition's position.
@@ -173,7 +245,7 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     destination_.end_record(partition.route, record, clock);
     partition.position = record.offset.next();
     ++records_;
-    bytes_ += record.key.value_or("").size() + record.value.value_or("").size();
+    bytes_ += size_of(record);
 }
 
 Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
@@ -190,6 +262,7 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
         SLUICE_TRY(destination_.add(partition.route, record, clock, row));
     }
     mapped_ += rows_of_record_.size();
+    handed_over_ += rows_of_record_.size();
     return {};
 }
 

@@ -37,6 +37,9 @@ struct LaneOptions {
     bool buries = false;
     std::shared_ptr<DeadLetterTopic> dead_letter_topic{};
     std::string dead_letter_topic_name{};  // It must be there at the start.
+    std::optional<int> rows_per_s_max{};
+    Bytes poll_max{4u << 20};
+    Bytes record_max{16u << 20};  // Of a key and value together.
     // How long one attempt to start may wait for the servers.
     std::chrono::milliseconds attempt_wait{10'000};
 };
@@ -78,6 +81,8 @@ struct LaneStatus {
     std::optional<Error> waiting;  // Why it does not start, or waits at the moment.
     std::vector<StoppedPartition> stopped;
     std::optional<Error> failed;  // Ended by this.
+    std::size_t fetched = 0;      // Records that wait in the client's queue.
+    WaitingBytes waiting_rows;    // Encoded.
     WriteCounts writes;           // And attempts to start, among the retries.
     // Records that stopped their partition, by rejection_reason().
     std::map<std::string, std::uint64_t> rejected;

@@ -17,6 +17,7 @@ constexpr auto settle_slice = 100ms;
 Result<void> Lane::Worker::bury(LanePartition& partition, const Record& record, ClockMicros clock,
                                 const Error& error) {
     SLUICE_TRY(destination_.bury(partition.route, record, clock, error));
+    ++handed_over_;
     unsettled_ = lane_.options_.dead_letter_topic != nullptr;
     tell_buried(error);
     return {};

@@ -66,6 +66,8 @@ LaneStatus Lane::Worker::observed() const {
     }
     status.waiting = trouble();
     status.stopped = stopped_;
+    status.fetched = consumer_ ? consumer_->queued() : 0;
+    status.waiting_rows = destination_.waiting();
     status.writes = destination_.counts();
     for (const auto& [why, times] : starts_) {
         status.writes.retries[why] += times;

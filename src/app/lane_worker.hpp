@@ -10,6 +10,7 @@
 
 #include "app/lane.hpp"
 #include "app/partitions.hpp"
+#include "app/rate_limit.hpp"
 #include "base/backoff.hpp"
 #include "commit/start.hpp"
 #include "decode/decode.hpp"
@@ -20,7 +21,11 @@ namespace sluice {
 
 class Lane::Worker final : public kafka::AssignmentListener {
 public:
-    explicit Worker(Lane& lane) : lane_(lane), destination_(*lane.destination_), log_(lane.log_) {}
+    explicit Worker(Lane& lane) : lane_(lane), destination_(*lane.destination_), log_(lane.log_) {
+        if (lane.options_.rows_per_s_max) {
+            rate_limit_.emplace(*lane.options_.rows_per_s_max);
+        }
+    }
     void run();
 
 private:
@@ -95,6 +100,9 @@ private:
     // lane.cpp
     void stream();
     void serve();
+    void poll();
+    [[nodiscard]] bool may_poll();
+    [[nodiscard]] std::size_t records_under_way() const;
     void deliver(const kafka::Poll& poll);
     void deliver(LanePartition& partition, const Record& record);
     void handle(const kafka::PartitionFault& fault);
@@ -119,6 +127,7 @@ private:
     Event event_;
     std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
     std::vector<Row> rows_of_record_;
+    std::optional<RateLimit> rate_limit_;
 
     bool place_unsure_ = false;  // Taken over in the group, and perhaps another than is needed.
     unsigned misfits_ = 0;       // How often in a row it was.
@@ -143,6 +152,7 @@ private:
     std::uint64_t records_ = 0;
     std::uint64_t bytes_ = 0;
     std::uint64_t mapped_ = 0;
+    std::uint64_t handed_over_ = 0;  // Rows, dead letters among them.
     std::uint64_t rows_ = 0;
     std::map<std::string, std::uint64_t> dead_letters_;  // Durable, by reason.
     std::uint64_t untold_ = 0;  // Dead letters since the last line about one.

@@ -117,8 +117,8 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
     out.push_back(by_label(
         lanes,
         counter("sluice_rejected_records_total",
-                "Records that stopped their partition, by what refused them: decode, map, encode "
-                "or database."),
+                "Records that stopped their partition, by what refused them: decode, map, encode, "
+                "size or database."),
         "reason", &LaneStatus::rejected));
 }
 
@@ -146,6 +146,23 @@ void add_lane_states(std::span<const LaneStatus> lanes, std::chrono::steady_cloc
     }
     out.push_back(std::move(phases));
     out.push_back(std::move(ages));
+}
+
+void add_memory(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& out) {
+    out.push_back(of_lanes(lanes,
+                           gauge("sluice_fetched_records",
+                                 "Records that wait in the Kafka client's queue to be mapped."),
+                           &LaneStatus::fetched));
+    MetricFamily waiting = gauge("sluice_waiting_bytes",
+                                 "Bytes of encoded rows that are not durable yet: queued or being "
+                                 "written (moving), or waiting for their table (aside).");
+    for (const auto& lane : lanes) {
+        add(waiting, {{"lane", lane.name}, {"part", "moving"}},
+            static_cast<double>(lane.waiting_rows.moving));
+        add(waiting, {{"lane", lane.name}, {"part", "aside"}},
+            static_cast<double>(lane.waiting_rows.aside));
+    }
+    out.push_back(std::move(waiting));
 }
 
 void add_partitions(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& out) {
@@ -181,6 +198,8 @@ void add_process(const ProcessStatus& process, std::vector<MetricFamily>& out) {
         add(family, {}, value);
         out.push_back(std::move(family));
     };
+    put(gauge("sluice_memory_max_bytes", "The memory that the process may have, as configured."),
+        process.memory_max);
     put(gauge("process_resident_memory_bytes", "Resident memory in bytes."),
         process.resident_bytes);
     put(counter("process_cpu_seconds_total", "Seconds of CPU time, user and system."),
@@ -216,6 +235,7 @@ std::string metrics_text(std::span<const LaneStatus> lanes,
     std::vector<MetricFamily> families;
     add_counters(lanes, families);
     add_lane_states(lanes, now, families);
+    add_memory(lanes, families);
     add_partitions(lanes, families);
     add_process(process, families);
     return prometheus::TextSerializer().Serialize(families);

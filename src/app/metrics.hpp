@@ -14,6 +14,7 @@ namespace sluice {
 inline constexpr std::string_view metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 struct ProcessStatus {
+    double memory_max = 0;  // Bytes, as configured.
     double resident_bytes = 0;
     double cpu_seconds = 0;    // User and system.
     double start_seconds = 0;  // Since 1970.

@@ -61,6 +61,12 @@ std::string duration(std::int64_t ms) {
     return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
 }
 
+// As the user may have written it; the default and all that the reader takes are whole KiB.
+std::string size(std::int64_t bytes) {
+    return bytes % (1 << 20) == 0 ? std::to_string(bytes >> 20) + "MiB"
+                                  : std::to_string(bytes >> 10) + "KiB";
+}
+
 // Lines `name: value` at one indentation after another.
 class Printer {
 public:
@@ -129,6 +135,12 @@ void print_kafka(const KafkaConfig& kafka, Printer& out) {
     }
 }
 
+void print_rate(const std::optional<int>& rows_per_s_max, Printer& out) {
+    if (rows_per_s_max) {
+        out.line(1, "rows_per_s_max", std::to_string(*rows_per_s_max));
+    }
+}
+
 void print_postgres(const PostgresConfig& postgres, Printer& out) {
     const PostgresConfig defaults;
     out.line(0, "postgres", "");
@@ -141,6 +153,7 @@ void print_postgres(const PostgresConfig& postgres, Printer& out) {
     if (postgres.schema != defaults.schema) {
         out.line(1, "schema", quote(postgres.schema));
     }
+    print_rate(postgres.rows_per_s_max, out);
 }
 
 void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
@@ -153,6 +166,7 @@ void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
     if (cassandra.password) {
         out.line(1, "password", secret(cassandra.password->spelling, "CASSANDRA_PASSWORD"));
     }
+    print_rate(cassandra.rows_per_s_max, out);
 }
 
 std::string column_value(const ColumnSource& column) {
@@ -243,6 +257,9 @@ std::string print_config(const Config& config) {
     }
     if (config.drain_timeout_ms != defaults.drain_timeout_ms) {
         out.line(0, "drain_timeout", duration(config.drain_timeout_ms));
+    }
+    if (config.memory != defaults.memory) {
+        out.line(0, "memory", size(config.memory));
     }
     return out.take();
 }

@@ -73,7 +73,8 @@ public:
         : options_(options),
           signals_(signals),
           display_(isatty(STDERR_FILENO) != 0),
-          log_(make_logger("run")) {
+          log_(make_logger("run")),
+          pages_(Bytes{static_cast<std::size_t>(options.config.memory)}) {
         for (const auto& name : lane_names(options.config)) {
             lanes_.push_back(make_lane(options.config, name, options.until_end));
         }

@@ -14,16 +14,16 @@ namespace sluice::settings {
 
 using Names = std::span<const std::string_view>;
 
-inline constexpr std::array<std::string_view, 10> root{
-    "pipeline",     "instance", "kafka",         "postgres",      "cassandra",
-    "dead_letters", "routes",   "start_timeout", "drain_timeout", "http"};
+inline constexpr std::array<std::string_view, 11> root{
+    "pipeline", "instance",      "kafka",         "postgres", "cassandra", "dead_letters",
+    "routes",   "start_timeout", "drain_timeout", "http",     "memory"};
 inline constexpr std::array<std::string_view, 2> dead_letters{"table", "topic"};
 inline constexpr std::array<std::string_view, 1> dead_letters_words{"stop"};
 inline constexpr std::array<std::string_view, 3> kafka{"brokers", "start", "properties"};
-inline constexpr std::array<std::string_view, 5> postgres{"url", "user", "password", "pool",
-                                                          "schema"};
-inline constexpr std::array<std::string_view, 6> cassandra{"hosts",       "local_dc", "keyspace",
-                                                           "consistency", "username", "password"};
+inline constexpr std::array<std::string_view, 6> postgres{"url",  "user",   "password",
+                                                          "pool", "schema", "rows_per_s_max"};
+inline constexpr std::array<std::string_view, 7> cassandra{
+    "hosts", "local_dc", "keyspace", "consistency", "username", "password", "rows_per_s_max"};
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 6> route{"topic", "topics",   "key",
                                                        "value", "postgres", "cassandra"};

@@ -66,7 +66,9 @@ std::shared_ptr<const StatusPages::Shown> StatusPages::last() const {
 http::Response StatusPages::answer(std::string_view path, Clock::time_point now) const {
     const auto shown = last();
     if (path == "/metrics") {
-        return {.body = metrics_text(shown->lanes, now, measure_process(started_)),
+        ProcessStatus process = measure_process(started_);
+        process.memory_max = static_cast<double>(memory_.value());
+        return {.body = metrics_text(shown->lanes, now, process),
                 .content_type = std::string(metrics_content_type)};
     }
     if (path == "/readyz") {

@@ -17,6 +17,9 @@ class StatusPages {
 public:
     using Clock = std::chrono::steady_clock;
 
+    // `memory` is what the process may have.
+    explicit StatusPages(Bytes memory) : memory_(memory) {}
+
     // What the lanes say now; called about ten times a second by the main thread.
     void show(std::vector<LaneStatus> lanes, Clock::time_point now = Clock::now());
 
@@ -34,6 +37,7 @@ private:
     };
     [[nodiscard]] std::shared_ptr<const Shown> last() const;
 
+    const Bytes memory_;
     const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
     mutable std::mutex mutex_;
     std::shared_ptr<const Shown> shown_ = std::make_shared<Shown>();

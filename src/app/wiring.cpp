@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/memory.hpp"
 #include "model/dead_letter.hpp"
 #include "sinks/deadletter/topic.hpp"
 
@@ -43,6 +44,12 @@ bool reads_headers(const std::vector<Route>& routes) {
             });
         });
     });
+}
+
+Bytes bytes_of(const Config& config) { return Bytes{static_cast<std::size_t>(config.memory)}; }
+
+LaneMemory memory_of(const Config& config) {
+    return divide_memory(bytes_of(config), lane_names(config).size());
 }
 
 }  // namespace
@@ -87,7 +94,8 @@ postgres::DestinationOptions postgres_options(const Config& config) {
             .user = config.postgres->user,
             .password = secret_of(config.postgres->password),
             .schema = config.postgres->schema,
-            .pool = config.postgres->pool};
+            .pool = config.postgres->pool,
+            .room = memory_of(config).waiting};
 }
 
 cassandra::DestinationOptions cassandra_options(const Config& config) {
@@ -97,7 +105,8 @@ cassandra::DestinationOptions cassandra_options(const Config& config) {
             .keyspace = config.cassandra->keyspace,
             .consistency = config.cassandra->consistency,
             .username = config.cassandra->username,
-            .password = secret_of(config.cassandra->password)};
+            .password = secret_of(config.cassandra->password),
+            .room = memory_of(config).waiting};
 }
 
 std::vector<std::string> lane_names(const Config& config) {
@@ -112,6 +121,7 @@ std::vector<std::string> lane_names(const Config& config) {
 
 std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end) {
     auto routes = routes_of(config, name);
+    const LaneMemory memory = memory_of(config);
     auto log = make_logger(name);
     const auto dead_letter_topic = make_dead_letter_topic(config, name, log);
     const bool buries = !config.dead_letters.table.empty() || dead_letter_topic;
@@ -119,12 +129,17 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
                         .consumer = {.client = client_options(config.kafka),
                                      .group = group_of(config, name),
                                      .instance = config.instance,
-                                     .headers = buries || reads_headers(routes)},
+                                     .headers = buries || reads_headers(routes),
+                                     .queue_max = memory.fetched},
                         .start = config.kafka.start,
                         .until_end = until_end,
                         .buries = buries,
                         .dead_letter_topic = dead_letter_topic,
                         .dead_letter_topic_name = config.dead_letters.topic,
+                        .rows_per_s_max = name == postgres_lane ? config.postgres->rows_per_s_max
+                                                                : config.cassandra->rows_per_s_max,
+                        .poll_max = memory.poll,
+                        .record_max = record_bytes_max(bytes_of(config)),
                         .attempt_wait = std::chrono::milliseconds{
                             std::min<std::int64_t>(10'000, config.start_timeout_ms)}};
     std::unique_ptr<Destination> destination;

@@ -190,22 +190,35 @@ std::optional<int> YamlReader::integer(int min, int max) const {
 
 std::optional<std::int64_t> YamlReader::duration_ms(std::int64_t min, std::int64_t max,
                                                     std::string_view allowed) const {
+    return with_unit(parse_duration_ms, min, max, allowed,
+                     {", not a duration", "write a whole number and a unit: 500ms, 30s, 5m, 1h"});
+}
+
+std::optional<std::int64_t> YamlReader::bytes(std::int64_t min, std::int64_t max,
+                                              std::string_view allowed) const {
+    return with_unit(parse_bytes, min, max, allowed,
+                     {", not a size", "write a whole number and a unit: 512KiB, 256MiB, 2GiB"});
+}
+
+std::optional<std::int64_t> YamlReader::with_unit(
+    std::optional<std::int64_t> (*parse)(std::string_view), std::int64_t min, std::int64_t max,
+    std::string_view allowed, const Unread& unread) const {
     const auto value = text();
     if (!value) {
         return std::nullopt;
     }
-    const auto ms = parse_duration_ms(value->value);
-    if (!ms) {
-        problem("'" + path_ + "' is " + value->shown() + ", not a duration",
-                "write a whole number and a unit: 500ms, 30s, 5m, 1h");
+    const auto number = parse(value->value);
+    if (!number) {
+        problem("'" + path_ + "' is " + value->shown() + std::string(unread.detail),
+                std::string(unread.hint));
         return std::nullopt;
     }
-    if (*ms < min || *ms > max) {
+    if (*number < min || *number > max) {
         problem("'" + path_ + "' is " + value->shown() + ", out of range",
                 "allowed: " + std::string(allowed));
         return std::nullopt;
     }
-    return ms;
+    return number;
 }
 
 std::optional<std::size_t> YamlReader::choice(settings::Names words) const {

@@ -66,6 +66,9 @@ public:
     // "20ms" to "30d"; `allowed` tells the range for people: "100ms to 1h".
     std::optional<std::int64_t> duration_ms(std::int64_t min, std::int64_t max,
                                             std::string_view allowed) const;
+    // "512KiB" to "64GiB", as above.
+    std::optional<std::int64_t> bytes(std::int64_t min, std::int64_t max,
+                                      std::string_view allowed) const;
     // The index of the word in `words`.
     std::optional<std::size_t> choice(settings::Names words) const;
     // Scalars of a list, or one scalar; `comma` also splits a scalar "a,b". Never empty.
@@ -82,6 +85,14 @@ private:
     std::optional<YamlMap> checked_map(settings::Names known, bool open,
                                        std::string_view shape) const;
     void wrong_kind(std::string_view wanted) const;
+    // What is said of a value that can't be read.
+    struct Unread {
+        std::string_view detail;
+        std::string_view hint;
+    };
+    std::optional<std::int64_t> with_unit(std::optional<std::int64_t> (*parse)(std::string_view),
+                                          std::int64_t min, std::int64_t max,
+                                          std::string_view allowed, const Unread& unread) const;
 
     const YamlNode* node_;
     std::string path_;

@@ -89,4 +89,10 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text) {
     return parse_with_unit(text, units);
 }
 
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+    static constexpr std::array units{Unit{"KiB", 1 << 10}, Unit{"MiB", 1 << 20},
+                                      Unit{"GiB", 1 << 30}};
+    return parse_with_unit(text, units);
+}
+
 }  // namespace sluice

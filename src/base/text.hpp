@@ -32,5 +32,7 @@ constexpr int hex_value(char c) {
 
 // Length in milliseconds of "20ms", "30s", "5m", "2h", "30d".
 std::optional<std::int64_t> parse_duration_ms(std::string_view text);
+// Bytes of "64KiB", "256MiB", "2GiB".
+std::optional<std::int64_t> parse_bytes(std::string_view text);
 
 }  // namespace sluice

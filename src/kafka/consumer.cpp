@@ -29,8 +29,10 @@ Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
         // A partition that is started waits for the fetch under way, so this stays short.
         Setting{"fetch.wait.max.ms", "100"},
         Setting{"fetch.error.backoff.ms", "200"},
-        // Only the bytes limit the queue.
-        Setting{"queued.min.messages", "10000000"},
+        // The bytes of the values limit the queue, and this all else that a record has there: the
+        // client counts neither its own 0.4 KB nor the key. 1.5 million records without a value
+        // took 600 MB.
+        Setting{"queued.min.messages", std::to_string(options.queue_max.value() / 512)},
         // What is asked for may come on top of a full queue, and is compressed: 4 MiB of 200-byte
         // events cost 70 MB more at the peak than 1 MiB, and were no faster. A batch that is
         // larger comes whole nevertheless.
@@ -226,13 +228,12 @@ std::optional<Error> Consumer::Impl::sort_trouble(rd_kafka_event_t* event) {
     return error;
 }
 
-Poll Consumer::poll(std::chrono::milliseconds wait, std::size_t records_max) {
+Poll Consumer::poll(std::chrono::milliseconds wait, const PollMax& most) {
     impl_->assignment.forward_queues();
     Poll poll;
     poll.impl_ = impl_->pool->take();
     poll.impl_->home = impl_->pool;
-    read_queue(impl_->records.get(), wait, records_max, impl_->headers, impl_->assignment,
-               *poll.impl_);
+    read_queue(impl_->records.get(), wait, most, impl_->headers, impl_->assignment, *poll.impl_);
     return poll;
 }
 
@@ -328,6 +329,8 @@ Result<void> Consumer::commit_async(std::span<const Commit> commits) {
 bool Consumer::commit_pending() const { return impl_->commits.pending(); }
 
 std::optional<Result<void>> Consumer::take_commit_result() { return impl_->commits.take_result(); }
+
+std::size_t Consumer::queued() const { return rd_kafka_queue_length(impl_->records.get()); }
 
 std::optional<Offset> Consumer::high_watermark(const TopicPartition& partition) const {
     std::int64_t low = -1;

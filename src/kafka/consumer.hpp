@@ -4,9 +4,9 @@
 // Thread: all calls come from the thread that owns the Consumer; a Poll may be moved to, and die
 // on, any other thread.
 //
-// Back-pressure: records wait in one queue, bounded by queue_max; one fetch response may come on
-// top (fetch.max.bytes in consumer.cpp, and compressed), or a single batch that is larger. Whoever
-// does not call poll() stops the fetching; serve() alone keeps the membership.
+// Back-pressure: records wait in one queue, bounded by queue_max; one fetch response a broker may
+// come on top (fetch.max.bytes in consumer.cpp, and compressed), or a single batch that is larger.
+// Whoever does not call poll() stops the fetching; serve() alone keeps the membership.
 #pragma once
 
 #include <chrono>
@@ -30,6 +30,14 @@ struct ConsumerOptions {
     std::optional<std::string> instance;
     bool headers = false;        // Fill Record::headers.
     Bytes queue_max{16u << 20};  // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
+};
+
+// How much one poll takes.
+struct PollMax {
+    std::size_t records;
+    // Of keys and values. A record that is larger comes alone; where sizes change from one record
+    // to the next, more may come, at most what is in the queue.
+    Bytes bytes;
 };
 
 // What becomes of the membership when the consumer is closed.
@@ -121,7 +129,7 @@ public:
     // The same trouble may be told many times, each few seconds: limit what is logged.
     Result<void> serve();
     // Waits up to `wait` for a first record, then takes what is there without waiting more.
-    Poll poll(std::chrono::milliseconds wait, std::size_t records_max);
+    Poll poll(std::chrono::milliseconds wait, const PollMax& most);
 
     // Begins fetching an assigned partition at `next`, also one that is fetched already or that
     // had a fault. Each record from there on is delivered once, in the order of the log.
@@ -146,6 +154,8 @@ public:
     [[nodiscard]] bool commit_pending() const;
     std::optional<Result<void>> take_commit_result();
 
+    // Records that wait to be polled.
+    [[nodiscard]] std::size_t queued() const;
     // The last high watermark that a fetch brought, without asking a broker.
     [[nodiscard]] std::optional<Offset> high_watermark(const TopicPartition& partition) const;
 

@@ -101,6 +101,37 @@ void take_record(const rd_kafka_message_t& message, Slot& slot, bool headers, Po
     }
 }
 
+void take_messages(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
+                   std::vector<rd_kafka_message_t*>& out) {
+    // A batch call alone would wait until the batch is full.
+    auto* const first = most.records == 0
+                            ? nullptr
+                            : rd_kafka_consume_queue(queue, static_cast<int>(wait.count()));
+    if (first == nullptr) {
+        return;
+    }
+    out.push_back(first);
+    std::size_t bytes = first->len + first->key_len;
+    while (out.size() < most.records && bytes < most.bytes.value()) {
+        // As many as fit if they are like those before, of which few tell little.
+        constexpr std::size_t growth_max = 32;
+        const std::size_t had = out.size();
+        const std::size_t fit = (most.bytes.value() - bytes) * had /
+                                std::max<std::size_t>(bytes, 1);
+        const std::size_t wanted = std::min(
+            {most.records - had, had * growth_max, std::max<std::size_t>(fit, 1)});
+        out.resize(had + wanted, nullptr);
+        const auto got = rd_kafka_consume_batch_queue(queue, 0, out.data() + had, wanted);
+        out.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (out.size() < had + wanted) {
+            return;
+        }
+        for (std::size_t i = had; i < out.size(); ++i) {
+            bytes += out[i]->len + out[i]->key_len;
+        }
+    }
+}
+
 }  // namespace
 
 void Poll::Impl::clear() {
@@ -135,22 +166,9 @@ void PollPool::give_back(std::unique_ptr<Poll::Impl> buffers) {
     }
 }
 
-void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, std::size_t records_max,
+void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
                 bool headers, Assignment& assignment, Poll::Impl& out) {
-    if (records_max == 0) {
-        return;
-    }
-    // A batch call alone would wait until the batch is full.
-    auto* const first = rd_kafka_consume_queue(queue, static_cast<int>(wait.count()));
-    if (first == nullptr) {
-        return;
-    }
-    out.messages.assign(records_max, nullptr);
-    out.messages.front() = first;
-    const auto more = rd_kafka_consume_batch_queue(queue, 0, out.messages.data() + 1,
-                                                   records_max - 1);
-    out.messages.resize(1 + static_cast<std::size_t>(std::max<ssize_t>(more, 0)));
-
+    take_messages(queue, wait, most, out.messages);
     SlotCache cache(assignment);
     for (const auto* message : out.messages) {
         auto* const slot = cache.find(*message);

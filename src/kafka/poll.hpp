@@ -49,7 +49,7 @@ private:
 };
 
 // Fills `out` from the queue; waits up to `wait` for the first message.
-void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, std::size_t records_max,
+void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
                 bool headers, Assignment& assignment, Poll::Impl& out);
 
 }  // namespace sluice::kafka

@@ -69,7 +69,7 @@ void append_header(const Header& header, std::string& out) {
 }  // namespace
 
 std::string_view rejection_reason(const Error& error) {
-    constexpr std::array<std::string_view, 3> stages{"decode", "map", "encode"};
+    constexpr std::array<std::string_view, 4> stages{"decode", "map", "encode", "size"};
     const std::string_view op = error.op;
     const auto stage = op.substr(op.find('.') + 1);  // Of "postgres.encode"; of "map", all of it.
     const auto found = std::ranges::find(stages, stage);

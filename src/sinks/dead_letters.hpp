@@ -17,7 +17,8 @@
 
 namespace sluice {
 
-// Where it was found that a record can't be written: "decode", "map", "encode", or "database".
+// Where it was found that a record can't be written: "decode", "map", "encode",
+// "size", or "database".
 std::string_view rejection_reason(const Error& error);
 
 // A record that is a dead letter, and its rejection_reason().

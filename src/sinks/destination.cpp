@@ -20,6 +20,12 @@ bool has_dead_letters(std::span<const Route> routes) {
         routes, [](const Route& route) { return route.targets.back().dead_letters; });
 }
 
+std::size_t room_beside(std::size_t aside, Bytes room, std::size_t routes) {
+    constexpr std::size_t shares = 8;  // Of the room; all routes together keep one.
+    const std::size_t kept = std::max<std::size_t>(room.value() / (shares * routes), 1);
+    return std::max(room.value() - std::min(room.value(), aside), kept);
+}
+
 std::string retry_class(const Error& error) {
     constexpr std::size_t sqlstate_size = 5;
     const auto is_of_sqlstate = [](char c) {

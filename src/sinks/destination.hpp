@@ -100,6 +100,15 @@ struct WriteCounts {
     std::uint64_t fenced = 0;                      // Dropped: somebody else moved a partition on.
     std::map<std::string, std::uint64_t> retries;  // What is tried again, by retry_class().
 };
+// Encoded rows that are not durable yet, as they are kept in memory.
+struct WaitingBytes {
+    std::size_t moving = 0;  // Queued or being written.
+    std::size_t aside = 0;   // Of routes that wait for their tables.
+};
+// How much may be moving: what is set aside takes room from it, but for a share that keeps the
+// other routes going however many wait.
+std::size_t room_beside(std::size_t aside, Bytes room, std::size_t routes);
+
 // What was the matter, in few words: a SQLSTATE's class ("40"), a Kafka or CQL code ("0x1100"), or
 // without a code "connection" or "configuration".
 std::string retry_class(const Error& error);
@@ -156,6 +165,7 @@ public:
     // True while something that was sealed is neither durable nor given up (rejected, abandoned).
     [[nodiscard]] virtual bool busy() const = 0;
     [[nodiscard]] virtual WriteCounts counts() const = 0;
+    [[nodiscard]] virtual WaitingBytes waiting() const = 0;
 
     virtual std::vector<DestinationEvent> take_events() = 0;
     // Ends all threads and connections; what is not durable by then is not.

@@ -159,7 +159,7 @@ class Sluice:
     def config(self, topic, routes, database=None, keyspace=None, **settings):
         """A configuration file; `routes` is the YAML below `- topic:`, indented as it is."""
         head = [f"pipeline: {settings.get('pipeline', topic.name)}"]
-        head += [f"{name}: {settings[name]}" for name in ("start_timeout", "drain_timeout", "dead_letters", "http")
+        head += [f"{name}: {settings[name]}" for name in ("start_timeout", "drain_timeout", "dead_letters", "http", "memory")
                  if name in settings]
         head += ["kafka:", f"  brokers: ['{self.addresses.kafka}']"]
         head += [f"  start: {settings['start']}"] if "start" in settings else []
@@ -167,10 +167,12 @@ class Sluice:
             head += ["postgres:", f"  url: {settings.get('url', database.url)}",
                      f"  pool: {settings.get('pool', 1)}"]
             head += [f"  password: {settings['password']}"] if "password" in settings else []
+            head += [f"  rows_per_s_max: {settings['postgres_rate']}"] if "postgres_rate" in settings else []
         if keyspace:
             head += ["cassandra:", f"  hosts: ['{self.addresses.cassandra}']",
                      f"  keyspace: {keyspace.name}",
                      f"  username: {settings.get('username', 'cassandra')}"]
+            head += [f"  rows_per_s_max: {settings['cassandra_rate']}"] if "cassandra_rate" in settings else []
         head += ["routes:", f"  - topic: {topic.name}"]
         return self.write_file("\n".join(head) + "\n" + routes.strip("\n") + "\n")
 

@@ -2,16 +2,19 @@
 
 import socket
 import threading
+import time
 
 
 class Proxy:
-    """Passes bytes on to `target` (host:port), until told otherwise. `silent` from the start on if so asked.
+    """Passes bytes on to `target` (host:port), until told otherwise. `silent` from the start on if so asked; with a `rate`,
+    so many bytes a second in each direction of a connection.
 
     A silent proxy is what a frozen server is: it takes connections (the kernel does) and bytes, and answers nothing."""
 
-    def __init__(self, target, silent=False):
+    def __init__(self, target, silent=False, rate=None):
         host, port = target.split(":")
         self.target = (host, int(port))
+        self.rate = rate
         self.open = threading.Event()
         if not silent:
             self.open.set()
@@ -64,6 +67,8 @@ class Proxy:
         try:
             while data := source.recv(65536):
                 self.open.wait()
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

@@ -1,6 +1,5 @@
 """What a run tells of itself by HTTP, and that others can't hold it up by asking."""
 
-import http.client
 import re
 import socket
 import time
@@ -8,16 +7,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from pages import Pages, free_address
 from servers import eventually, sandbox
-
-SAMPLE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
-LABEL = re.compile(r'([a-z]+)="([^"]*)"')
-
-
-def free_address():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def listens_on(process):
@@ -29,39 +20,6 @@ def listens_on(process):
     rows = [line.split() for table in ("tcp", "tcp6")
             for line in Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]]
     return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in owned]
-
-
-class Pages:
-    def __init__(self, address):
-        self.address = address
-
-    def get(self, path, method="GET", headers=None):
-        with closing(http.client.HTTPConnection(self.address, timeout=10)) as connection:
-            connection.request(method, path, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode(), answer.headers
-
-    def ready(self):
-        status, body, _ = self.get("/readyz")
-        return status, body
-
-    def samples(self):
-        """{(name, (label values in the order of their names)): value}"""
-        status, body, headers = self.get("/metrics")
-        assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        found = {}
-        for line in body.splitlines():
-            if not line.startswith("#"):
-                name, labels, value = SAMPLE.match(line).groups()
-                found[name, tuple(value for _, value in sorted(LABEL.findall(labels or "")))] = float(value)
-        return found
-
-    def value(self, name, *labels):
-        return self.samples().get((name, labels))
-
-    def connect(self):
-        host, port = self.address.split(":")
-        return socket.create_connection((host, int(port)), timeout=10)
 
 
 @pytest.fixture

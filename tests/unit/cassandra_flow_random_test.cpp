@@ -98,7 +98,7 @@ TEST_F(CassandraFlow, UnderRandomFaultsEachRecordIsDurableOnce) {
             ASSERT_EQ(prefix, end) << "partition " << p;
         }
         ASSERT_FALSE(flow_.busy());
-        ASSERT_EQ(flow_.bytes(), 0U);
+        ASSERT_EQ(flow_.waiting().moving, 0U);
         ASSERT_FALSE(flow_.due()) << "no fault is left";
     }
 }

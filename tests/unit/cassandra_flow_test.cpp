@@ -15,7 +15,7 @@ TEST_F(CassandraFlow, WhatPassesIsDurableByPartition) {
     EXPECT_EQ(durable[0].range, (OffsetRange{partition_of(0), Offset{5}, Offset{8}}));
     EXPECT_EQ(durable[0].rows, 3U);
     EXPECT_FALSE(flow_.busy());
-    EXPECT_EQ(flow_.bytes(), 0U);
+    EXPECT_EQ(flow_.waiting().moving, 0U);
 }
 
 TEST_F(CassandraFlow, RecordsWithoutRowsAreDurableAtOnce) {
@@ -48,7 +48,7 @@ TEST_F(CassandraFlow, WhatIsDroppedIsForgottenAlsoUnderWay) {
     EXPECT_FALSE(flow_.busy());
     flow_.done(sending, {}, now_);
     EXPECT_TRUE(flow_.take_events().empty());
-    EXPECT_EQ(flow_.bytes(), 0U);
+    EXPECT_EQ(flow_.waiting().moving, 0U);
 }
 
 TEST_F(CassandraFlow, PollsThatWaitAreJoined) {
@@ -57,7 +57,7 @@ TEST_F(CassandraFlow, PollsThatWaitAreJoined) {
     EXPECT_FALSE(flow_.take_back(0, 1));
     const auto back = flow_.take_back(0, 1 << 20);
     ASSERT_TRUE(back);
-    EXPECT_EQ(flow_.bytes(), 0U);
+    EXPECT_EQ(flow_.waiting().moving, 0U);
     EXPECT_FALSE(flow_.next(now_));
     flow_.add(back);
     const auto sending = flow_.next(now_);

@@ -125,6 +125,8 @@ TEST(Cli, RunFromFlags) {
                              "5s",
                              "--drain-timeout",
                              "1500ms",
+                             "--memory",
+                             "1GiB",
                              "--http",
                              "localhost",
                              "--until-end",
@@ -171,6 +173,7 @@ http:
   listen: 127.0.0.1:9464
 start_timeout: 5s
 drain_timeout: 1500ms
+memory: 1024MiB
 )");
 }
 

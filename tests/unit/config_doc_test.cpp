@@ -115,6 +115,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
     const std::map<std::string, std::string> expected{
         {"start_timeout", std::to_string(loaded->start_timeout_ms) + " ms"},
         {"drain_timeout", std::to_string(loaded->drain_timeout_ms) + " ms"},
+        {"memory", std::to_string(loaded->memory) + " bytes"},
         {"dead_letters", "stop"},
         {"kafka.start", loaded->kafka.start.spelling},
         {"postgres.pool", std::to_string(loaded->postgres->pool)},
@@ -130,7 +131,10 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         const std::string value = between_ticks(row[2]);
         if (row[2] == " `" + value + "` ") {
             const auto ms = parse_duration_ms(value);
-            documented[between_ticks(row[0])] = ms ? std::to_string(*ms) + " ms" : value;
+            const auto bytes = parse_bytes(value);
+            documented[between_ticks(row[0])] = ms      ? std::to_string(*ms) + " ms"
+                                                : bytes ? std::to_string(*bytes) + " bytes"
+                                                        : value;
         }
     }
     EXPECT_EQ(documented, expected);
@@ -144,6 +148,12 @@ ConfigResult with(const std::string& setting, const std::string& value) {
         {"instance", "instance: VALUE\n" + test::minimal},
         {"start_timeout", "start_timeout: VALUE\n" + test::minimal},
         {"drain_timeout", "drain_timeout: VALUE\n" + test::minimal},
+        {"memory", "memory: VALUE\n" + test::minimal},
+        {"postgres.rows_per_s_max", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
+                                    "postgres: {url: postgresql://h/d, rows_per_s_max: VALUE}\n"},
+        {"cassandra.rows_per_s_max",
+         "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
+         "cassandra: {hosts: [h], keyspace: k, rows_per_s_max: VALUE}\n"},
         {"postgres.pool", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
                           "postgres: {url: postgresql://h/d, pool: VALUE}\n"},
         {"postgres.schema", "kafka: {brokers: [k]}\nroutes: [{topic: t}]\n"
@@ -181,15 +191,18 @@ TEST(ConfigurationDocument, NamesTheBounds) {
         EXPECT_EQ(result.has_value(), good) << setting << ": " << value.substr(0, 80) << "\n"
                                             << messages(result).substr(0, 300);
     };
-    const std::regex range("`?([0-9]+)([a-z]*)`? to `?([0-9]+)([a-z]*)`?.*");
+    const std::regex range("`?([0-9]+)([a-zA-Z]*)`? to `?([0-9]+)([a-zA-Z]*)`?.*");
     const std::regex most(".*at most ([0-9]+).*");
     for (const auto& row : rows("Setting")) {
         const std::string setting = between_ticks(row[0]);
         const std::string allowed = row[3].substr(1);
         std::smatch found;
         if (std::regex_match(allowed, found, range)) {
-            // Beside a bound in seconds stands one in milliseconds.
+            // Beside a bound in seconds stands one in milliseconds, beside one in MiB one in KiB.
             const auto beside = [](const std::string& unit, const std::string& number, int step) {
+                if (const auto bytes = parse_bytes(number + unit)) {
+                    return std::to_string((*bytes >> 10) + step) + "KiB";
+                }
                 const auto ms = parse_duration_ms(number + unit);
                 return ms && !unit.empty() ? std::to_string(*ms + step) + "ms"
                                            : std::to_string(std::stoi(number) + step);
@@ -204,7 +217,7 @@ TEST(ConfigurationDocument, NamesTheBounds) {
             expect(setting, sized(setting, bound + 1), false);
         }
     }
-    EXPECT_EQ(tried.size(), 9U) << "a bound is written in another way";
+    EXPECT_EQ(tried.size(), 12U) << "a bound is written in another way";
 }
 
 void expect_yaml_loads(const std::string& name, int examples_min) {

@@ -35,21 +35,21 @@ const std::vector<Mistake> names_and_kinds{
     {"unknown_with_nearest",
      with("pipelin: x"),
      {"f:5:1: unknown setting 'pipelin'; allowed: pipeline, instance, kafka, postgres, "
-      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; did you mean "
-      "'pipeline'?"}},
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http, memory; did you "
+      "mean 'pipeline'?"}},
     {"unknown_inside",
      postgres("url: postgresql://h/d, pol: 2"),
-     {"f:1:35: unknown setting 'postgres.pol'; allowed: url, user, password, pool, schema; did "
-      "you mean 'pool'?"}},
+     {"f:1:35: unknown setting 'postgres.pol'; allowed: url, user, password, pool, schema, "
+      "rows_per_s_max; did you mean 'pool'?"}},
     {"unknown_prefix",
      postgres("url: postgresql://h/d, username: x"),
-     {"f:1:35: unknown setting 'postgres.username'; allowed: url, user, password, pool, schema; "
-      "did you mean 'user'?"}},
+     {"f:1:35: unknown setting 'postgres.username'; allowed: url, user, password, pool, schema, "
+      "rows_per_s_max; did you mean 'user'?"}},
     {"unknown_here_known_there",
      with("brokers: k1"),
      {"f:5:1: unknown setting 'brokers'; allowed: pipeline, instance, kafka, postgres, "
-      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http; 'brokers' belongs "
-      "under 'kafka'"}},
+      "cassandra, dead_letters, routes, start_timeout, drain_timeout, http, memory; 'brokers' "
+      "belongs under 'kafka'"}},
     {"repeated_section",
      with("kafka: {}"),
      {"f:5:1: 'kafka' is said twice, first at f:1:1; keep one of them"}},
@@ -110,6 +110,12 @@ const std::vector<Mistake> values{
     {"duration_huge",
      with("drain_timeout: 99d"),
      {"f:5:16: 'drain_timeout' is '99d', out of range; allowed: 1s to 10m"}},
+    {"size_without_unit",
+     with("memory: 512"),
+     {"f:5:9: 'memory' is '512', not a size; write a whole number and a unit: 512KiB, 256MiB"}},
+    {"size_small",
+     with("memory: 64MiB"),
+     {"f:5:9: 'memory' is '64MiB', out of range; allowed: 128MiB to 64GiB"}},
     {"start_word",
      kafka("brokers: k1, start: lates"),
      {"f:1:29: 'kafka.start' is 'lates'; allowed: earliest, latest, error; did you mean "

@@ -36,7 +36,7 @@ kafka:
   brokers: [k1:9093, "[::1]:9092", k2]
   start: 2026-01-31T08:00:00+01:00
   properties: {security.protocol: sasl_ssl, sasl.password: "${KAFKA_PASSWORD}", queue: 0100}
-postgres: {url: postgresql://localhost/shop, user: app, password: "${PG}", pool: 2, schema: s1}
+postgres: {url: postgresql://localhost/shop, user: app, password: "${PG}", pool: 2, schema: s1, rows_per_s_max: 5000}
 cassandra:
   hosts: c1,c2:9043
   local_dc: dc1
@@ -44,6 +44,7 @@ cassandra:
   consistency: quorum
   username: app
   password: ${CASS}
+  rows_per_s_max: 20000
 start_timeout: 90s
 drain_timeout: 1500ms
 routes:
@@ -69,6 +70,7 @@ routes:
     value: string
     cassandra: true
 instance: host-1
+memory: 400MiB
 )";
 
 TEST(Config, SmallestFileHasTheDefaults) {
@@ -87,6 +89,8 @@ TEST(Config, SmallestFileHasTheDefaults) {
     EXPECT_EQ(config.routes[0].value_format, Format::json);
     EXPECT_EQ(config.start_timeout_ms, 30'000);
     EXPECT_EQ(config.drain_timeout_ms, 25'000);
+    EXPECT_EQ(config.memory, 256 << 20);
+    EXPECT_FALSE(config.postgres->rows_per_s_max);
     expect_round_trip(config);
 }
 
@@ -119,6 +123,9 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(config.cassandra->consistency, "quorum");
     EXPECT_EQ(config.start_timeout_ms, 90'000);
     EXPECT_EQ(config.drain_timeout_ms, 1500);
+    EXPECT_EQ(config.memory, 400 << 20);
+    EXPECT_EQ(config.postgres->rows_per_s_max, 5000);
+    EXPECT_EQ(config.cassandra->rows_per_s_max, 20'000);
 
     ASSERT_EQ(config.routes.size(), 2U);
     const auto& orders = config.routes[0].postgres.at(0);
@@ -131,8 +138,8 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(orders.target.columns[2].reading.encoding, BytesEncoding::base64);
     EXPECT_EQ(orders.target.columns[3].column, "odd: name");
     EXPECT_EQ(orders.target.columns[3].path.source, Source::header);
-    EXPECT_EQ(orders.column_places[1].to_string(), "sluice.yaml:28:9");
-    EXPECT_EQ(orders.place.to_string(), "sluice.yaml:22:7");
+    EXPECT_EQ(orders.column_places[1].to_string(), "sluice.yaml:29:9");
+    EXPECT_EQ(orders.place.to_string(), "sluice.yaml:23:7");
     EXPECT_EQ(config.routes[0].cassandra.size(), 2U);
     EXPECT_EQ(config.routes[1].topics, (std::vector<std::string>{"logs", "null", "audit.v1"}));
     EXPECT_TRUE(config.routes[1].postgres.empty());

@@ -43,6 +43,8 @@ LaneStatus busy() {
     lane.rows = 10;
     lane.skipped = 2;
     lane.dead_letters = {{"map", 9}};
+    lane.fetched = 77;
+    lane.waiting_rows = {.moving = 1024, .aside = 512};
     lane.writes = {.batches = 3, .fenced = 1, .retries = {{"08", 4}, {"connection", 5}}};
     lane.rejected = {{"encode", 6}};
     lane.progressed = now - 1500ms;
@@ -65,8 +67,10 @@ std::set<std::string> samples(const std::string& text) {
 
 TEST(Metrics, AreTheNumbersOfTheLane) {
     const std::array lanes{busy()};
-    const ProcessStatus process{
-        .resident_bytes = 50'000'000, .cpu_seconds = 1.5, .start_seconds = 1'790'000'000.25};
+    const ProcessStatus process{.memory_max = 268'435'456,
+                                .resident_bytes = 50'000'000,
+                                .cpu_seconds = 1.5,
+                                .start_seconds = 1'790'000'000.25};
     const std::string a = R"({lane="postgres",topic="orders",partition="3")";
     const std::string b = R"({lane="postgres",topic="a\"b",partition="0")";
     EXPECT_EQ(samples(metrics_text(lanes, now, process)),
@@ -88,6 +92,9 @@ TEST(Metrics, AreTheNumbersOfTheLane) {
                   R"(sluice_lane_phase{lane="postgres",phase="draining"} 0)",
                   R"(sluice_lane_phase{lane="postgres",phase="ended"} 0)",
                   R"(sluice_last_commit_age_seconds{lane="postgres"} 1.5)",
+                  R"(sluice_fetched_records{lane="postgres"} 77)",
+                  R"(sluice_waiting_bytes{lane="postgres",part="moving"} 1024)",
+                  R"(sluice_waiting_bytes{lane="postgres",part="aside"} 512)",
                   "sluice_lag_records" + a + "} 7",
                   "sluice_partition_state" + a + R"(,state="assigned"} 0)",
                   "sluice_partition_state" + a + R"(,state="acquiring"} 0)",
@@ -101,6 +108,7 @@ TEST(Metrics, AreTheNumbersOfTheLane) {
                   "sluice_partition_state" + b + R"(,state="held"} 0)",
                   "sluice_partition_state" + b + R"(,state="faulted"} 0)",
                   "sluice_partition_state" + b + R"(,state="stopped"} 0)",
+                  "sluice_memory_max_bytes 268435456",
                   "process_resident_memory_bytes 50000000",
                   "process_cpu_seconds_total 1.5",
                   "process_start_time_seconds 1790000000.25",
@@ -181,7 +189,7 @@ TEST(Metrics, RejectionsHaveAReason) {
 }
 
 TEST(StatusPages, AreReadyWhenEveryLaneRunsAndNoneWaits) {
-    StatusPages pages;
+    StatusPages pages(Bytes{1});
     LaneStatus stopped = running("cassandra");
     stopped.stopped.push_back({{"orders", PartitionId{1}}, error_of(Action::reject)});
     pages.show({running("postgres"), stopped}, now);
@@ -191,7 +199,7 @@ TEST(StatusPages, AreReadyWhenEveryLaneRunsAndNoneWaits) {
 }
 
 TEST(StatusPages, SayInOneLineALaneWhyItIsNotReady) {
-    StatusPages pages;
+    StatusPages pages(Bytes{1});
     LaneStatus waiting = running("postgres");
     waiting.waiting = error_of(Action::retry, "57P03", "postgres.connect", "starting\nup\x1b[1m");
     LaneStatus starting = running("cassandra");
@@ -215,7 +223,7 @@ TEST(StatusPages, SayInOneLineALaneWhyItIsNotReady) {
 }
 
 TEST(StatusPages, AreHealthyWhileTheMainThreadShowsThings) {
-    StatusPages pages;
+    StatusPages pages(Bytes{1});
     pages.show({}, now);
     EXPECT_EQ(pages.answer("/healthz", now + 9s).status, 200);
     EXPECT_EQ(pages.answer("/healthz", now + 11s).status, 503);
@@ -226,7 +234,7 @@ TEST(StatusPages, AreHealthyWhileTheMainThreadShowsThings) {
 }
 
 TEST(StatusPages, AreNoOthers) {
-    const StatusPages pages;
+    const StatusPages pages(Bytes{1});
     EXPECT_EQ(pages.answer("/", now).status, 404);
     EXPECT_EQ(pages.answer("/metrics/", now).status, 404);
     EXPECT_EQ(pages.answer("/metrics", now).status, 200);

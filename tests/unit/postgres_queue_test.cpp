@@ -29,7 +29,7 @@ Piece piece(std::uint64_t epoch) {
 
 class Queue : public testing::Test {
 protected:
-    Outbox outbox_{Bytes{1}};
+    Outbox outbox_{Bytes{1}, 1};
     WorkQueue queue_{outbox_};
 };
 
@@ -139,6 +139,24 @@ TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
     EXPECT_FALSE(queue_.take_batch(1));
 }
 
+// Else each table that can't be written would hold as much memory again.
+TEST(Outbox, WhatIsSetAsideTakesRoomFromTheRestButForAShare) {
+    Outbox outbox(Bytes{1600}, 2);
+    const auto room = [&] { return outbox.wait_for_room(Deadline::in(0ms)); };
+    outbox.occupy_aside(1000);
+    outbox.occupy(599);
+    EXPECT_TRUE(room());
+    outbox.occupy(1);
+    EXPECT_FALSE(room());
+    outbox.occupy_aside(5000);
+    outbox.vacate(501);
+    EXPECT_TRUE(room()) << "a sixteenth stays, for one of two routes an eighth of the half";
+    outbox.occupy(1);
+    EXPECT_FALSE(room());
+    outbox.vacate_aside(6000);
+    EXPECT_TRUE(room());
+}
+
 class Waiters : public testing::Test {
 protected:
     static Error error(std::string detail) {
@@ -160,7 +178,7 @@ protected:
     }
     using Heard = std::vector<std::string>;
 
-    Outbox outbox_{Bytes{1}};
+    Outbox outbox_{Bytes{1}, 1};
     Waits waits_{outbox_};
 };
 

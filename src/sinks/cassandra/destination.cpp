@@ -190,6 +190,7 @@ public:
 
     [[nodiscard]] bool busy() const override { return flow_.busy(); }
     [[nodiscard]] WriteCounts counts() const override { return flow_.counts(); }
+    [[nodiscard]] WaitingBytes waiting() const override { return flow_.waiting(); }
 
     std::vector<DestinationEvent> take_events() override {
         pump();
@@ -220,7 +221,10 @@ public:
     }
 
 private:
-    [[nodiscard]] bool has_room() const { return flow_.bytes() < options_.room.value(); }
+    [[nodiscard]] bool has_room() const {
+        const WaitingBytes waiting = flow_.waiting();
+        return waiting.moving < room_beside(waiting.aside, options_.room, routes_.size());
+    }
     [[nodiscard]] bool has_events() const { return !ready_.empty() || flow_.has_events(); }
 
     // Until something may have changed.

@@ -344,14 +344,14 @@ std::optional<TimePoint> Flow::due() const {
     return first;
 }
 
-std::size_t Flow::bytes() const {
+WaitingBytes Flow::waiting() const {
     std::size_t parked = 0;
     for (const auto& route : routes_) {
         for (const auto& load : route.parked) {
             parked += load->counted;
         }
     }
-    return bytes_ - parked;
+    return {.moving = bytes_ - parked, .aside = parked};
 }
 
 bool Flow::busy() const {

@@ -31,7 +31,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 // A chunk and where it stands. All but `chunk` is Flow's.
 struct Load {
     Chunk chunk;
-    std::size_t counted = 0;  // Bytes, as Flow::bytes() has them.
+    std::size_t counted = 0;  // Bytes, as Flow::waiting() has them.
     bool sending = false;
     bool database_probe = false;   // Tries whether the database's fault has passed.
     bool route_probe = false;      // Tries whether its route's fault has passed.
@@ -78,8 +78,7 @@ public:
 
     // When next() or stale() have something without an outcome before. In the past: now.
     [[nodiscard]] std::optional<TimePoint> due() const;
-    // Queued or being sent; without what waits for its own table, whose route is fetched no more.
-    [[nodiscard]] std::size_t bytes() const;
+    [[nodiscard]] WaitingBytes waiting() const;
     [[nodiscard]] bool busy() const;
     // A batch is a chunk that came back with a row of it written.
     [[nodiscard]] const WriteCounts& counts() const { return counts_; }

@@ -28,7 +28,7 @@ public:
           log_(std::move(log)),
           offsets_(options_.schema, options_.pipeline),
           routes_(std::move(routes)),
-          outbox_(options_.room) {}
+          outbox_(options_.room, routes_.size()) {}
 
     ~PostgresDestination() override { close(Deadline::in(std::chrono::milliseconds{0})); }
 
@@ -68,6 +68,7 @@ public:
             WriterPlan{.connect = connect_options(options_, &interrupt_),
                        .offsets = offsets_,
                        .tables = std::move(resolved->plans),
+                       .batch_bytes_max = std::min(batch_bytes_most, options_.room.value() / 3),
                        .log = log_,
                        .dead_letter_topic = options_.dead_letter_topic,
                        .dead_letter_tables = has_dead_letters(routes_)});
@@ -182,6 +183,7 @@ public:
     }
 
     [[nodiscard]] WriteCounts counts() const override { return outbox_.counts(); }
+    [[nodiscard]] WaitingBytes waiting() const override { return outbox_.waiting(); }
 
     std::vector<DestinationEvent> take_events() override {
         auto events = outbox_.take();

@@ -17,7 +17,7 @@ namespace sluice::postgres {
 
 class Outbox {
 public:
-    explicit Outbox(Bytes room) : room_(room.value()) {}
+    Outbox(Bytes room, std::size_t routes) : room_(room), routes_(routes) {}
 
     void post(DestinationEvent event) {
         const std::lock_guard lock(mutex_);
@@ -37,18 +37,32 @@ public:
 
     void occupy(std::size_t bytes) {
         const std::lock_guard lock(mutex_);
-        used_ += bytes;
+        waiting_.moving += bytes;
     }
     void vacate(std::size_t bytes) {
         const std::lock_guard lock(mutex_);
-        used_ -= bytes;
+        waiting_.moving -= bytes;
         changed_.notify_all();
+    }
+    // The same for what is set aside.
+    void occupy_aside(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        waiting_.aside += bytes;
+    }
+    void vacate_aside(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        waiting_.aside -= bytes;
+        changed_.notify_all();
+    }
+    [[nodiscard]] WaitingBytes waiting() const {
+        const std::lock_guard lock(mutex_);
+        return waiting_;
     }
     // True with room; false at the deadline, or earlier when an event wants to be taken.
     bool wait_for_room(Deadline deadline) {
         std::unique_lock lock(mutex_);
-        changed_.wait_until(lock, deadline.at(), [&] { return used_ < room_ || !events_.empty(); });
-        return used_ < room_;
+        changed_.wait_until(lock, deadline.at(), [&] { return has_room() || !events_.empty(); });
+        return has_room();
     }
 
     void count_batch() {
@@ -69,11 +83,16 @@ public:
     }
 
 private:
+    [[nodiscard]] bool has_room() const {
+        return waiting_.moving < room_beside(waiting_.aside, room_, routes_);
+    }
+
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<DestinationEvent> events_;
-    std::size_t used_ = 0;
-    std::size_t room_;
+    WaitingBytes waiting_;
+    Bytes room_;
+    std::size_t routes_;
     WriteCounts counts_;
 };
 

@@ -24,7 +24,9 @@ void WorkQueue::push(Piece piece) {
     if (closed(piece.partition, piece.epoch)) {
         return;
     }
-    if (!suspended_.contains(piece.route)) {
+    if (suspended_.contains(piece.route)) {
+        outbox_.occupy_aside(piece.bytes());
+    } else {
         outbox_.occupy(piece.bytes());
     }
     if (piece.records > 0) {
@@ -67,7 +69,9 @@ void WorkQueue::close(const TopicPartition& partition, std::uint64_t epoch) {
             if (piece.partition != partition || piece.epoch > epoch) {
                 return false;
             }
-            if (!suspended_.contains(route)) {
+            if (suspended_.contains(route)) {
+                outbox_.vacate_aside(piece.bytes());
+            } else {
                 outbox_.vacate(piece.bytes());
             }
             return true;
@@ -178,7 +182,9 @@ std::optional<Suspended> WorkQueue::take_resumed() {
     }
     Suspended resumed = std::move(due->second);
     suspended_.erase(due);
-    outbox_.occupy(resumed.batch.bytes() + queued_bytes(resumed.batch.route()));
+    const std::size_t bytes = resumed.batch.bytes() + queued_bytes(resumed.batch.route());
+    outbox_.vacate_aside(bytes);
+    outbox_.occupy(bytes);
     for (const auto& piece : resumed.batch.pieces()) {
         in_flight_.push_back(piece.partition);
     }
@@ -220,7 +226,9 @@ void WorkQueue::suspend(Suspended suspended) {
     const std::lock_guard lock(mutex_);
     in_flight_.clear();
     const std::uint32_t route = suspended.batch.route();
-    outbox_.vacate(suspended.batch.bytes() + queued_bytes(route));
+    const std::size_t bytes = suspended.batch.bytes() + queued_bytes(route);
+    outbox_.occupy_aside(bytes);
+    outbox_.vacate(bytes);
     suspended_.insert_or_assign(route, std::move(suspended));
     changed_.notify_all();
 }

@@ -66,8 +66,8 @@ public:
     std::optional<Batch> take_batch(std::size_t bytes_max);
     // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
     void done(std::size_t bytes);
-    // A route that waits takes no room from the others: until it is resumed neither the batch
-    // nor what is queued behind it counts. The lane fetches no more of it then.
+    // A route that waits leaves room to the others: until it is resumed the batch and what is
+    // queued behind it count as set aside. The lane fetches no more of it then.
     void suspend(Suspended suspended);
     // A batch goes back to where it was taken from, until `until` or until more of its route has
     // come; it keeps its room.

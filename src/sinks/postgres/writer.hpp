@@ -19,14 +19,16 @@
 
 namespace sluice::postgres {
 
+// Of one transaction. At this size a lane wrote as fast as \copy of the same rows (1,000,000 of 181
+// bytes into jsonb: 0.96 and 1.08 of it); other sizes have not been measured.
+inline constexpr std::size_t batch_bytes_most = 8u << 20;
+
 // What all writers of a lane share; not changed while they run.
 struct WriterPlan {
     ConnectOptions connect;
     OffsetsTable offsets;
     std::vector<std::vector<TablePlan>> tables;  // By route, then by target.
-    // Of one transaction. At this size a lane wrote as fast as \copy of the same rows (1,000,000 of
-    // 181 bytes into jsonb: 0.96 and 1.08 of it); other sizes have not been measured.
-    std::size_t batch_bytes_max = 8u << 20;
+    std::size_t batch_bytes_max = batch_bytes_most;
     Logger log;
     // Where records go that the server refuses: the topic, or the routes' last tables. Neither:
     // they stop their partitions.

@@ -1,0 +1,19 @@
+#include "app/memory.hpp"
+
+namespace sluice {
+namespace {
+
+// Code, libraries, threads and the clients' own state. Measured: 36 MiB of an idle process with two
+// lanes, and what glibc keeps of memory that was freed.
+constexpr std::size_t own_bytes = 64u << 20;
+
+}  // namespace
+
+LaneMemory divide_memory(Bytes memory, std::size_t lanes) {
+    const std::size_t share = (memory.value() - own_bytes) / lanes;
+    return {.fetched = Bytes{share / 6}, .poll = Bytes{share / 24}, .waiting = Bytes{share / 4}};
+}
+
+Bytes record_bytes_max(Bytes memory) { return Bytes{memory.value() / 16}; }
+
+}  // namespace sluice
