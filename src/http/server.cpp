@@ -9,7 +9,8 @@
 #include <array>
 #include <cstring>
 #include <exception>
-#include <thread>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/check.hpp"
@@ -22,8 +23,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int threads = 4;
-// What one connection may take, from its first byte to the last.
-constexpr auto request_wait = 5s;
+// Whatever `ulimit -s` says: httplib reads a Range header by std::regex, which recurses for each of
+// its bytes.
+constexpr std::size_t stack_bytes = 8u << 20;
 // Prometheus and the probes of service managers send less than one.
 constexpr std::size_t request_bytes_max = 8u << 10;
 // What is still sent of a request that was refused, as a body: read, so that the answer arrives.
@@ -36,13 +38,16 @@ constexpr auto accept_again = 100ms;
 // bytes, and none for its time as long as single bytes come.
 class Connection final : public httplib::Stream {
 public:
-    Connection(Descriptor socket, int stop)
-        : socket_(std::move(socket)), stop_(stop), deadline_(Deadline::in(request_wait)) {}
+    Connection(Descriptor socket, int stop, const Patience& patience)
+        : socket_(std::move(socket)),
+          stop_(stop),
+          deadline_(Deadline::in(patience.request)),
+          first_(Deadline::in(patience.first_byte)) {}
 
     using httplib::Stream::write;
 
     [[nodiscard]] bool is_readable() const override {
-        return begin_ < end_ || wait_for(socket_.get(), POLLIN, stop_, deadline_);
+        return begin_ < end_ || wait_for(socket_.get(), POLLIN, stop_, due());
     }
     [[nodiscard]] bool is_writable() const override {
         return wait_for(socket_.get(), POLLOUT, stop_, deadline_);
@@ -79,9 +84,11 @@ public:
     }
 
 private:
+    [[nodiscard]] Deadline due() const { return end_ == 0 ? first_.sooner(deadline_) : deadline_; }
+
     // All of a request goes through the buffer once: its size is the bound.
     bool fill() {
-        if (end_ == buffer_.size() || !wait_for(socket_.get(), POLLIN, stop_, deadline_)) {
+        if (end_ == buffer_.size() || !wait_for(socket_.get(), POLLIN, stop_, due())) {
             return false;
         }
         const ssize_t got = ::recv(socket_.get(), buffer_.data() + end_, buffer_.size() - end_, 0);
@@ -92,6 +99,7 @@ private:
     Descriptor socket_;
     int stop_;
     Deadline deadline_;
+    Deadline first_;
     std::array<char, request_bytes_max> buffer_{};
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
@@ -148,8 +156,9 @@ private:
 }  // namespace
 
 struct Server::Impl {
-    Impl(Descriptor listening, Handler handler)
+    Impl(Descriptor listening, Handler handler, const Patience& patient)
         : listener(std::move(listening)),
+          patience(patient),
           stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
           protocol(listener.get(), std::move(handler)) {
         check(stop.valid(), "an eventfd can be had");
@@ -172,7 +181,7 @@ struct Server::Impl {
     }
 
     void serve(Descriptor socket) {
-        Connection connection(std::move(socket), stop.get());
+        Connection connection(std::move(socket), stop.get(), patience);
         try {
             protocol.serve(connection);
         } catch (const std::exception&) {
@@ -181,21 +190,56 @@ struct Server::Impl {
         connection.end();
     }
 
+    // std::thread takes the stack's size from the environment.
+    Result<void> start_thread() {
+        pthread_attr_t attributes;
+        pthread_t thread{};
+        int problem = pthread_attr_init(&attributes);
+        check(problem == 0, "a thread's attributes can be had");
+        problem = pthread_attr_setstacksize(&attributes, stack_bytes);
+        check(problem == 0, "a stack of that size is allowed");
+        problem = pthread_create(
+            &thread, &attributes,
+            [](void* impl) -> void* {
+                static_cast<Impl*>(impl)->run();
+                return nullptr;
+            },
+            this);
+        (void)pthread_attr_destroy(&attributes);
+        if (problem != 0) {
+            return fail(
+                {.action = Action::configure,
+                 .op = "http.listen",
+                 .where = {},
+                 .code = {},
+                 .detail = "a thread can't be started: " + std::generic_category().message(problem),
+                 .hint = "allow this user more processes or memory (ulimit -u, ulimit -v, "
+                         "TasksMax)"});
+        }
+        (void)pthread_setname_np(thread, ("http-" + std::to_string(workers.size())).c_str());
+        workers.push_back(thread);
+        return {};
+    }
+
     Descriptor listener;
+    Patience patience;
     Descriptor stop;
     Protocol protocol;
-    std::vector<std::thread> workers;
+    std::vector<pthread_t> workers;
 };
 
-Result<std::unique_ptr<Server>> Server::listen(const std::string& address, Handler handler) {
+Result<std::unique_ptr<Server>> Server::listen(const std::string& address, Handler handler,
+                                               const Patience& patience) {
     SLUICE_ASSIGN(Descriptor listener, listen_on(address));
-    auto impl = std::make_unique<Impl>(std::move(listener), std::move(handler));
+    std::unique_ptr<Server> server(
+        new Server(std::make_unique<Impl>(std::move(listener), std::move(handler), patience)));
     for (int i = 0; i < threads; ++i) {
-        impl->workers.emplace_back([&running = *impl] { running.run(); });
-        (void)pthread_setname_np(impl->workers.back().native_handle(),
-                                 ("http-" + std::to_string(i)).c_str());
+        if (auto started = server->impl_->start_thread(); !started) {
+            server->close();
+            return fail(std::move(started).error());
+        }
     }
-    return std::unique_ptr<Server>(new Server(std::move(impl)));
+    return server;
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -204,8 +248,8 @@ Server::~Server() { check(impl_->workers.empty(), "a server is closed before it 
 
 void Server::close() {
     (void)eventfd_write(impl_->stop.get(), 1);
-    for (auto& worker : impl_->workers) {
-        worker.join();
+    for (const pthread_t worker : impl_->workers) {
+        (void)pthread_join(worker, nullptr);
     }
     impl_->workers.clear();
 }

@@ -3,6 +3,7 @@
 // request, time. The only place with httplib.h.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,11 +22,20 @@ struct Response {
 // `path` without the query. Called from several threads at once; must not wait.
 using Handler = std::function<Response(std::string_view path)>;
 
+// What one connection may take.
+struct Patience {
+    // To its first byte. Who connects to ask does so at once; a few that say nothing must not keep
+    // the threads from the others for long.
+    std::chrono::milliseconds first_byte{500};
+    std::chrono::milliseconds request{5000};  // From the connection to the last byte of the answer.
+};
+
 class Server {
 public:
     // Binds `address` ("127.0.0.1:9464", "[::1]:9464": an IP address, with its port) and nothing
-    // else, and starts to answer. An address that can't be had is Action::configure.
-    static Result<std::unique_ptr<Server>> listen(const std::string& address, Handler handler);
+    // else, and starts to answer. An address or threads that can't be had are Action::configure.
+    static Result<std::unique_ptr<Server>> listen(const std::string& address, Handler handler,
+                                                  const Patience& patience = {});
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
     ~Server();  // After close().
