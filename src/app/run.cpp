@@ -28,6 +28,8 @@ constexpr int exit_environment = 3;
 constexpr auto end_slack = 4s;
 // A lane that ends by itself has no drain_timeout.
 constexpr auto own_end_wait = 60s;
+// For a lane that is still starting when a signal comes: an attempt may wait for a server for 10 s.
+constexpr auto starting_end_wait = 1s;
 
 // The signals that end us, as something to wait for. Made before the first thread, which
 // inherits the blocked mask.
@@ -142,6 +144,7 @@ private:
                 }
                 log_->info("stopping: drains for up to {} s; a second signal exits at once",
                            options_.config.drain_timeout_ms / 1000);
+                starting_end_ = Deadline::in(starting_end_wait);
                 // Who is told to stop is likely to be back.
                 stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms},
                          kafka::Membership::kept);
@@ -154,7 +157,7 @@ private:
                     now, [](const auto& lane) { return lane.phase == LanePhase::ended; })) {
                 return early;
             }
-            if (overdue(now)) {
+            if (overdue(now) || only_starting(now)) {
                 exit_without(now, early);
             }
             display_.show(now);
@@ -181,6 +184,13 @@ private:
         return stopping_ ? overdue_.passed() : own_end_->passed();
     }
 
+    // After a signal: nothing is under way but attempts to start.
+    [[nodiscard]] bool only_starting(const std::vector<LaneStatus>& lanes) const {
+        return starting_end_.passed() && std::ranges::all_of(lanes, [](const auto& lane) {
+                   return lane.phase == LanePhase::starting || lane.phase == LanePhase::ended;
+               });
+    }
+
     // What is not committed by now is done again, as after a crash. A lane that never ran has
     // nothing to lose: it only waits for a server.
     [[noreturn]] void exit_without(const std::vector<LaneStatus>& lanes, std::optional<int> early) {
@@ -188,6 +198,10 @@ private:
         for (const auto& lane : lanes) {
             if (lane.phase != LanePhase::ended && lane.started) {
                 log_->error("{}: has not ended in time; exits without it", lane.name);
+                lost = true;
+            }
+            if (lane.failed) {
+                log_->error("{}: ended: {}", lane.name, lane.failed->message());
                 lost = true;
             }
         }
@@ -268,6 +282,7 @@ private:
     std::unique_ptr<http::Server> server_;
     bool stopping_ = false;
     Deadline overdue_ = Deadline::never();
+    Deadline starting_end_ = Deadline::never();
     std::optional<Deadline> own_end_;  // From when all lanes were seen to end by themselves.
     bool any_started_ = false;
     bool all_started_ = false;

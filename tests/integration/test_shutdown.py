@@ -1,12 +1,14 @@
 """How a run ends when somebody else does not let it; and that it goes on where nobody listens."""
 
 import os
+import signal
 import subprocess
 import threading
 import time
 
 import psycopg
 from confluent_kafka import Consumer
+from pages import free_address
 from servers import eventually
 
 
@@ -47,6 +49,35 @@ def test_a_rebalance_while_a_locked_table_holds_the_drain_does_not_hold_the_end(
             assert time.monotonic() - started < 8, done.err
     finally:
         other.close()
+
+
+def test_a_start_without_a_broker_ends_at_once_when_it_is_told_to(sluice, topic, database):
+    """One attempt waits for 10 s."""
+    flags = sluice.flags(topic, database)
+    flags[1] = "127.0.0.1:1"
+    process = sluice.start("run", *flags, "--http", free_address()).wait_for("answers on http")
+    started = time.monotonic()
+    process.stop().expect(0)
+    assert time.monotonic() - started < 3
+
+
+def test_a_long_drain_of_one_lane_does_not_keep_the_other_in_its_group(sluice, topic, kafka, database, keyspace):
+    process = sluice.start("run", *sluice.flags(topic, database, keyspace), "--drain-timeout", "10s")
+    eventually(lambda: database.has("events"), what="the table is there")
+    with psycopg.connect(database.url, password="sluice") as blocker:
+        blocker.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        topic.send("1")
+        eventually(lambda: database.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+            f"application_name = 'sluice:{topic.name}'") == 1, what="a batch waits for the table")
+        kafka.wait_for_members(f"{topic.name}.cassandra", [3])
+        process.signal(signal.SIGTERM)
+        group = f"{topic.name}.cassandra"
+        eventually(lambda: kafka.admin.describe_consumer_groups([group])[group].result(15).state.name == "EMPTY",
+                   timeout=5, what="Cassandra's lane has left")
+        assert process.running()
+        kafka.wait_for_members(f"{topic.name}.postgres", [3], timeout=0)
+    process.wait().expect(0)
 
 
 def test_with_its_standard_files_closed_the_log_goes_to_no_server(sluice, topic, database):
