@@ -129,7 +129,10 @@ void Lane::Worker::handle(const Skipped& skipped) {
                    skipped.table, skipped.rows);
     }
     before += skipped.rows;
-    rows_ -= std::min(rows_, skipped.rows);
+    if (!skipped.dead_letters) {
+        skipped_rows_ += skipped.rows;
+        rows_ -= std::min(rows_, skipped.rows);
+    }
 }
 
 void Lane::Worker::handle(const Fenced& fenced) {

@@ -61,9 +61,7 @@ LaneStatus Lane::Worker::observed() const {
     status.mapped = mapped_;
     status.rows = rows_;
     status.dead_letters = dead_letters_;
-    for (const auto& [table, rows] : skipped_) {
-        status.skipped += rows;
-    }
+    status.skipped = skipped_rows_;
     status.waiting = trouble();
     status.stopped = stopped_;
     status.fetched = consumer_ ? consumer_->queued() : 0;

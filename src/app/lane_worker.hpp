@@ -4,6 +4,7 @@
 // (lane.cpp).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -161,6 +162,7 @@ private:
     Deadline next_tell_ = Deadline::in(std::chrono::milliseconds{0});
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
+    std::uint64_t skipped_rows_ = 0;                 // Without dead letters.
     std::map<std::string, std::uint64_t> rejected_;  // Records, by reason.
     std::map<std::string, std::uint64_t> starts_;    // Attempts that failed, by retry_class().
     std::optional<std::chrono::steady_clock::time_point> progressed_;

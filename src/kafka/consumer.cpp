@@ -356,7 +356,7 @@ void Consumer::close(std::chrono::milliseconds leave_wait, Membership membership
                            RD_KAFKA_RESP_ERR_NO_ERROR;
         if (membership == Membership::given_up && !fatal && !impl.leave(leave_wait)) {
             impl.log->warn("no broker confirmed in time that this member leaves its group; the "
-                           "others wait for the end of its session (8 s)");
+                           "others wait for the end of its session");
         }
     }
     impl_.reset();

@@ -105,7 +105,7 @@ public:
     static Result<Consumer> open(const ConsumerOptions& options, Logger log);
     Consumer(Consumer&&) noexcept;
     Consumer& operator=(Consumer&&) noexcept;
-    // Without close() first: does not leave its group, which notices by the session's end (8 s).
+    // Without close() first: does not leave its group, which notices by the session's end.
     // Waits for the client's threads: up to socket.timeout.ms (20 s) for a frozen broker's answer.
     ~Consumer();
 

@@ -17,8 +17,8 @@ using Handle = std::unique_ptr<T, HandleDeleter<T, destroy>>;
 
 // Joins the client's threads; one that waits for a broker's answer ends after socket.timeout.ms
 // (20 s) at the latest. Never rd_kafka_destroy(): with a commit pending and no coordinator it was
-// still blocked after 140 s. A consumer has left its group by then, and answered its events (see
-// consumer.cpp).
+// still blocked after 140 s. A consumer has answered its events by then, and left its group unless
+// it keeps its place there (see consumer.cpp).
 inline void destroy_client(rd_kafka_t* client) {
     rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }

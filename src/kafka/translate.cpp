@@ -137,7 +137,7 @@ std::string hint_for(int code) {
         case RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP:
         case RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC:
             return "stop every process of this group first; one with an `instance` counts until "
-                   "its session has ended (8 s)";
+                   "its session has ended";
         case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
             return "give each process a name of its own (`instance`)";
         case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:

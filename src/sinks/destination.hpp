@@ -60,6 +60,7 @@ struct Durable {
 struct Skipped {
     std::string table;
     std::uint64_t rows = 0;
+    bool dead_letters = false;  // They were; Durable counts them as such.
 };
 // Somebody else has moved this partition on: what was queued is dropped. Acquire it again.
 struct Fenced {

@@ -138,7 +138,7 @@ def test_a_killed_process_is_back_at_once(sluice, make_topic, database, keyspace
     process.stop().expect(0).lacks("starts afresh")
     sluice.drain(topic, *places, "--instance", "a").expect(0)
     verify.assert_equal(topic, *places)
-    assert took < 3
+    assert took < 2
 
 
 def test_a_stopped_process_keeps_its_place_and_the_end_of_a_drain_gives_it_up(sluice, topic, kafka, database):

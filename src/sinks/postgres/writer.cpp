@@ -316,7 +316,7 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
     }
     for (std::size_t t = 0; t < skipped_.size(); ++t) {
         if (skipped_[t] > 0) {
-            told.emplace_back(Skipped{tables[t].name, skipped_[t]});
+            told.emplace_back(Skipped{tables[t].name, skipped_[t], tables[t].dead_letters});
         }
     }
     outbox_.post(std::move(told));
