@@ -70,11 +70,11 @@ def test_a_long_drain_of_one_lane_does_not_keep_the_other_in_its_group(sluice, t
         eventually(lambda: database.value(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
             f"application_name = 'sluice:{topic.name}'") == 1, what="a batch waits for the table")
-        kafka.wait_for_members(f"{topic.name}.cassandra", [3])
-        process.signal(signal.SIGTERM)
         group = f"{topic.name}.cassandra"
+        kafka.wait_for_members(group, [3])
+        process.signal(signal.SIGTERM)
         eventually(lambda: kafka.admin.describe_consumer_groups([group])[group].result(15).state.name == "EMPTY",
-                   timeout=5, what="Cassandra's lane has left")
+                   timeout=6, what="Cassandra's lane has left, within the drain's 10 s")
         assert process.running()
         kafka.wait_for_members(f"{topic.name}.postgres", [3], timeout=0)
     process.wait().expect(0)
