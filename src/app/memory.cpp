@@ -3,8 +3,7 @@
 namespace sluice {
 namespace {
 
-// Code, libraries, threads and the clients' own state. Measured: 36 MiB of an idle process with two
-// lanes, and what glibc keeps of memory that was freed.
+// Code, libraries, threads, the clients' own state, and what glibc keeps of memory that was freed.
 constexpr std::size_t own_bytes = 64u << 20;
 
 }  // namespace
