@@ -11,6 +11,11 @@
 namespace sluice {
 namespace {
 
+// The years 1 to 9999, which every timestamp column takes. Nothing keeps a dead letter out of its
+// table, so a record's time beyond them, some producer's mistake, is left out.
+constexpr std::int64_t year_1_ms = -62'135'596'800'000;
+constexpr std::int64_t year_10000_ms = 253'402'300'800'000;
+
 Cell text(std::string_view value) {
     Cell cell;
     cell.kind = CellKind::text;
@@ -89,8 +94,8 @@ Row DeadLetterMapper::map(const Record& record, const Error& error, std::uint32_
     headers.raw = headers_;
     Cell timestamp;
     timestamp.kind = CellKind::null;
-    if (record.timestamp_ms) {
-        timestamp = integer(*record.timestamp_ms, CellKind::time_ms);
+    if (const auto& ms = record.timestamp_ms; ms && *ms >= year_1_ms && *ms < year_10000_ms) {
+        timestamp = integer(*ms, CellKind::time_ms);
     }
     cells_ = {text(record.partition->topic),
               integer(record.partition->partition.value()),

@@ -31,9 +31,10 @@ struct Letter {
 class DeadLetterMapper {
 public:
     // Key and value as they came. Headers as a JSON array of {"name": …, "value": …}, or "hex"
-    // for a value that is not UTF-8; null where there is none. `reason` is the error's step and
-    // code, `error` its message: neither holds a value of the record.
-    // The row lives until the next map(), and no longer than the record.
+    // for a value that is not UTF-8; null where there is none. A time outside of the years 1 to
+    // 9999, which not every column could hold, is null. `reason` is the error's step and code,
+    // `error` its message: neither holds a value of the record. The row lives until the next map(),
+    // and no longer than the record.
     Row map(const Record& record, const Error& error, std::uint32_t target);
 
 private:

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <vector>
 
 namespace sluice {
@@ -59,6 +60,22 @@ TEST(DeadLetter, WhatIsNotThereIsNull) {
         EXPECT_EQ(row.cells[column].kind, CellKind::null) << dead_letter_columns[column];
     }
     EXPECT_EQ(row.cells[7].text, "decode.json 23514");
+}
+
+// It stopped the partition of the dead letter itself: no table took the time.
+TEST(DeadLetter, ATimeThatNoColumnHoldsIsLeftOut) {
+    DeadLetterMapper mapper;
+    for (const std::int64_t ms :
+         {std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min(),
+          std::int64_t{253'402'300'800'000}}) {
+        const Record record{.partition = &partition,
+                            .offset = Offset{0},
+                            .timestamp_ms = ms,
+                            .key = {},
+                            .value = {},
+                            .headers = {}};
+        EXPECT_EQ(mapper.map(record, no_json, 0).cells[3].kind, CellKind::null) << ms;
+    }
 }
 
 TEST(KeptRecords, AreFoundAsTheyCame) {
