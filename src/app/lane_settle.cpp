@@ -223,14 +223,15 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& par
     }
     SLUICE_ASSIGN(const auto committed, consumer_->committed(others, deadline));
     if (partition.seen_ends.empty()) {
-        // Partitions that are as new as this one hold each other up no further: only those that
-        // have a pair, in the group or in the database, are waited for.
+        // Of those that are as new as this one it waits for lower numbers only: these were there
+        // first, keys may have moved from them, and none waits for another in a ring. The others
+        // have a pair, in the group or in the database.
         SLUICE_ASSIGN(const auto ends,
                       consumer_->admin().offsets(others, kafka::Latest{}, deadline));
         for (std::size_t i = 0; i < others.size(); ++i) {
             const bool kept = std::ranges::find(stored, others[i], &Position::partition) !=
                               stored.end();
-            if (committed[i].next || kept) {
+            if (committed[i].next || kept || others[i].partition < partition.id.partition) {
                 partition.seen_ends.emplace_back(others[i], ends[i]);
             }
         }
