@@ -241,7 +241,7 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& par
     }
     std::vector<commit::Other> known;
     for (const auto& [id, end] : partition.seen_ends) {
-        const LanePartition* ours = find(id);
+        LanePartition* ours = find(id);
         if (ours != nullptr && ours->phase == PartitionPhase::stopped &&
             !(ours->prefix && ours->prefix->position().next >= end)) {
             stop_partition(partition.id, waits_for_stopped(partition.id, id));
@@ -250,6 +250,10 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& par
         const auto entry = std::ranges::find(committed, id, &kafka::Committed::partition);
         commit::Other other{.group = {}, .seen_end = end};
         if (entry != committed.end() && entry->next) {
+            // Somebody else's commit came after ours, which is not sent again by itself.
+            if (ours != nullptr && ours->committed && *entry->next < ours->committed->next) {
+                ours->committed.reset();
+            }
             other.group = {*entry->next, commit::parse_metadata(entry->metadata)};
         }
         known.push_back(other);
