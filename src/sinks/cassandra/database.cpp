@@ -166,16 +166,22 @@ Result<void> Database::check_afresh(std::span<const Position> positions, Deadlin
         }
     }
     for (const auto& topic : topics) {
-        SLUICE_ASSIGN(const bool known, progress_.knows(session_, topic, deadline));
+        SLUICE_ASSIGN(bool known, progress_.knows(session_, topic, deadline));
         for (std::size_t r = 0; !known && r < routes_.size(); ++r) {
-            for (std::size_t t = 0; feeds(routes_[r], topic) && t < plans_[r].size(); ++t) {
+            for (std::size_t t = 0; !known && feeds(routes_[r], topic) && t < plans_[r].size();
+                 ++t) {
                 if (routes_[r].targets[t].dead_letters) {
                     continue;  // Nothing is lost where another pipeline's stand there too.
                 }
                 const auto table = name_of(routes_[r].targets[t], place_);
                 SLUICE_ASSIGN(const bool rows,
                               has_rows_of(plans_[r][t], table, positions, topic, deadline));
-                if (rows) {
+                if (!rows) {
+                    continue;
+                }
+                // Whoever has begun meanwhile stored the progress before the first row.
+                SLUICE_ASSIGN(known, progress_.knows(session_, topic, deadline));
+                if (!known) {
                     return fail({.action = Action::stop,
                                  .op = "cassandra.begin",
                                  .where = {},
