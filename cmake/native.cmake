@@ -6,6 +6,9 @@
 
 option(SLUICE_SYSTEM_RDKAFKA "Link the system's librdkafka (2.6.1 or later) instead of our own" OFF)
 
+# For copies of the tree that change only C++ (scripts/mutants).
+set(SLUICE_NATIVE_BUILT "" CACHE PATH "Take the native parts from here instead of building them")
+
 # Keep in step with `rust-version` in native/Cargo.toml.
 set(SLUICE_CARGO_VERSION_MIN 1.88)
 
@@ -58,20 +61,27 @@ else()
             "SASL (Debian: zlib1g-dev libcurl4-openssl-dev libzstd-dev libsasl2-dev).")
     endif()
 endif()
+if(SLUICE_NATIVE_BUILT)
+    set(sluice_native_dir "${SLUICE_NATIVE_BUILT}")
+endif()
 set(sluice_native_archive "${sluice_native_dir}/release/libsluice_native.a")
 # An imported target refuses an include folder that does not exist yet.
 file(MAKE_DIRECTORY "${sluice_native_dir}/include")
 
-# Runs at every build: cargo alone knows what changed, and leaves the archive alone if nothing did.
-add_custom_target(sluice_native
-    COMMAND "${CMAKE_COMMAND}" -E env
-            "CARGO_TARGET_DIR=${sluice_native_dir}"
-            "SLUICE_NATIVE_INCLUDE=${sluice_native_dir}/include"
-            "${SLUICE_CARGO}" build --release --locked --quiet ${sluice_cargo_features}
-    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/native"
-    BYPRODUCTS "${sluice_native_archive}"
-    COMMENT "Building the native parts with cargo (minutes the first time)"
-    USES_TERMINAL VERBATIM)
+if(SLUICE_NATIVE_BUILT)
+    add_custom_target(sluice_native)
+else()
+    # Runs at every build: cargo alone knows what changed, and leaves the archive alone if nothing did.
+    add_custom_target(sluice_native
+        COMMAND "${CMAKE_COMMAND}" -E env
+                "CARGO_TARGET_DIR=${sluice_native_dir}"
+                "SLUICE_NATIVE_INCLUDE=${sluice_native_dir}/include"
+                "${SLUICE_CARGO}" build --release --locked --quiet ${sluice_cargo_features}
+        WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/native"
+        BYPRODUCTS "${sluice_native_archive}"
+        COMMENT "Building the native parts with cargo (minutes the first time)"
+        USES_TERMINAL VERBATIM)
+endif()
 
 add_library(sluice_native_archive STATIC IMPORTED GLOBAL)
 set_target_properties(sluice_native_archive PROPERTIES IMPORTED_LOCATION "${sluice_native_archive}")
