@@ -159,7 +159,8 @@ class Sluice:
     def config(self, topic, routes, database=None, keyspace=None, **settings):
         """A configuration file; `routes` is the YAML below `- topic:`, indented as it is."""
         head = [f"pipeline: {settings.get('pipeline', topic.name)}"]
-        head += [f"{name}: {settings[name]}" for name in ("start_timeout", "drain_timeout", "dead_letters", "http", "memory")
+        head += [f"{name}: {settings[name]}" for name in ("instance", "start_timeout", "drain_timeout", "dead_letters", "http",
+                                                          "memory")
                  if name in settings]
         head += ["kafka:", f"  brokers: ['{self.addresses.kafka}']"]
         head += [f"  start: {settings['start']}"] if "start" in settings else []

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "integration"))
 
 from program import Sluice, binary  # noqa: E402
 from servers import (Addresses, Database, Kafka, Keyspace, NameSource, Topic,  # noqa: E402

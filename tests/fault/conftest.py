@@ -1,0 +1,61 @@
+"""Options of the fault suite, and its table at the end."""
+
+import json
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from servers import ROOT
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from arena import Arena  # noqa: E402
+
+LOGS = ROOT / "build/logs/faults"
+VERDICTS = LOGS / "verdicts.jsonl"
+COLUMNS = ("row", "fault", "verdict", "lost", "doubled", "divergent", "recovery_s", "peak_mib", "records")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("faults")
+    group.addoption("--records", type=int, default=100_000, help="at least so many a row (100000)")
+    group.addoption("--rate", type=int, default=6000, help="records a second (6000)")
+    group.addoption("--kills", type=int, default=20, help="of row 1 (20)")
+    group.addoption("--minutes", type=float, default=1.0, help="of row 46 (1)")
+    group.addoption("--seed", type=int, help="what the run before has printed")
+
+
+def pytest_configure(config):
+    if config.getoption("--seed") is None:
+        config.option.seed = random.SystemRandom().randrange(1 << 32)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    VERDICTS.write_text("")
+
+
+def pytest_report_header(config):
+    return f"seed {config.getoption('--seed')}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = [json.loads(line) for line in VERDICTS.read_text().splitlines()]
+    table = [COLUMNS] + [tuple(str(line[name]) for name in COLUMNS) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    text = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table)
+    (LOGS / "table.txt").write_text(text + "\n")
+    terminalreporter.section("the matrix")
+    terminalreporter.write_line(text)
+
+
+@pytest.fixture
+def rng(request):
+    """Each test's own, so that one alone does what it does among all."""
+    seed = request.config.getoption("--seed")
+    print(f"seed {seed}")
+    return random.Random(f"{seed} {request.node.name}")
+
+
+@pytest.fixture
+def arena(request, kafka, database, own_keyspace, sluice, make_topic, rng):
+    option = request.config.getoption
+    return Arena(kafka, database, own_keyspace, sluice, make_topic, rng, option("--records"), option("--rate"), VERDICTS)

@@ -1,0 +1,125 @@
+"""What is written into the topic while things fail: upserts, deletes and bank transfers over a bounded number of keys.
+
+Two producers, each with keys of its own, so that a key's versions rise in the log's order: an idempotent one (`k…`), and one
+whose transactions hold transfers between accounts (`a…`), each a debit and a credit. A share of those is aborted. A key
+stands in one partition for ever, whatever partitions are added."""
+
+import random
+import threading
+import time
+import uuid
+
+TICK_S = 0.05
+TRANSFERS_SHARE = 0.2
+ACCOUNTS = 200
+
+
+class Load(threading.Thread):
+    """Sends `rate` records a second, until `finish` or `end`. What the broker has acknowledged stands in `acked`."""
+
+    def __init__(self, kafka, topic, partitions, seed, rate=6000, keys=2000, aborted=0.1, timestamp=None):
+        super().__init__(daemon=True, name="load")
+        self.kafka, self.topic, self.rate, self.keys, self.aborted = kafka, topic, rate, keys, aborted
+        self.partitions = partitions
+        self.rng = random.Random(seed)
+        self.timestamp = timestamp or (lambda rng: 0)  # In milliseconds; 0 is now.
+        self.sequence = 0
+        self.versions = {}
+        self.accounts = {f"a{i}": (0, 0) for i in range(ACCOUNTS)}  # version, balance
+        self.acked, self.transactions, self.aborts = {}, 0, 0
+        self.goal, self.ending, self.problem = None, threading.Event(), None
+
+    @property
+    def sent(self):
+        return self.sequence
+
+    def run(self):
+        try:
+            self._run()
+        except Exception as problem:  # noqa: BLE001
+            self.problem = problem
+
+    def _run(self):
+        plain = self.kafka.new_producer(enable_idempotence=True)
+        bank = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=20_000)
+        bank.init_transactions(60)
+        began, owed = time.monotonic(), 0.0
+        while not self.ending.is_set() and (self.goal is None or self.sequence < self.goal):
+            due = (time.monotonic() - began) * self.rate
+            count = min(int(due - owed), 20_000)
+            owed += count
+            transfers = int(count * TRANSFERS_SHARE / 2)
+            for _ in range(count - 2 * transfers):
+                self._change(plain)
+            plain.poll(0)
+            if transfers:
+                self._transfer(bank, transfers)
+            self.ending.wait(TICK_S)
+        assert plain.flush(120) == 0, "the broker does not take the load's records"
+
+    def _send(self, producer, key, value, acked):
+        home = int(key[1:]) % self.partitions
+
+        def delivered(error, message):
+            if error is None:
+                acked.append((message.partition(), message.offset()))
+        while True:
+            try:
+                producer.produce(self.topic, key=key, value=value, partition=home, on_delivery=delivered,
+                                 timestamp=self.timestamp(self.rng))
+                return
+            except BufferError:
+                producer.poll(0.1)
+
+    def _value(self, producer, version, amount):
+        self.sequence += 1
+        made = uuid.UUID(int=self.rng.getrandbits(128))
+        return (f'{{"uuid": "{made}", "producer": {producer}, "seq": {self.sequence}, "version": {version}, '
+                f'"amount": {amount}}}')
+
+    def _change(self, producer):
+        number = self.rng.randrange(self.keys)
+        version = self.versions[number] = self.versions.get(number, 0) + 1
+        if self.rng.random() < 0.1:
+            self.sequence += 1
+            value = None
+        else:
+            value = self._value(1, version, self.rng.randrange(1000))
+        self._send(producer, f"k{number}", value, self.acked.setdefault("plain", []))
+
+    def _transfer(self, producer, count):
+        producer.begin_transaction()
+        after, acked = dict(self.accounts), []
+        for _ in range(count):
+            amount = self.rng.randrange(1, 100)
+            for key, change in zip(self.rng.sample(list(after), 2), (-amount, amount)):
+                version, balance = after[key]
+                after[key] = (version + 1, balance + change)
+                self._send(producer, key, self._value(2, *after[key]), acked)
+        self.transactions += 1
+        if self.rng.random() < self.aborted:
+            producer.abort_transaction(60)
+            self.aborts += 1
+            return
+        producer.commit_transaction(60)
+        self.accounts = after
+        self.acked.setdefault("bank", []).extend(acked)
+
+    def more(self, count, timeout=120.0):
+        """Until so many more are sent."""
+        goal, deadline = self.sequence + count, time.monotonic() + timeout
+        while self.sequence < goal:
+            assert self.problem is None and self.is_alive(), self.problem
+            assert time.monotonic() < deadline, f"the load stands at {self.sequence}"
+            time.sleep(0.02)
+
+    def finish(self, count, timeout=300.0):
+        """Ends it when `count` are sent, at once if they are."""
+        self.goal = count
+        self.join(timeout)
+        assert not self.is_alive(), f"the load stands at {self.sequence} of {count}"
+        assert self.problem is None, self.problem
+
+    def end(self):
+        self.ending.set()
+        self.join(60)
