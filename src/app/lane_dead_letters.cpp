@@ -1,6 +1,7 @@
 // What becomes of records that their tables can't take, where a table or a topic of dead letters
 // does.
 #include "app/lane_worker.hpp"
+#include "base/failpoint.hpp"
 
 namespace sluice {
 namespace {
@@ -16,6 +17,7 @@ constexpr auto settle_slice = 100ms;
 // Hands the record to the dead letters in place of its tables.
 Result<void> Lane::Worker::bury(LanePartition& partition, const Record& record, ClockMicros clock,
                                 const Error& error) {
+    failpoint("dead_letter.before_write");
     SLUICE_TRY(destination_.bury(partition.route, record, clock, error));
     ++handed_over_;
     unsettled_ = lane_.options_.dead_letter_topic != nullptr;

@@ -3,6 +3,7 @@
 
 #include "app/lane_worker.hpp"
 #include "base/check.hpp"
+#include "base/failpoint.hpp"
 
 namespace sluice {
 namespace {
@@ -98,6 +99,7 @@ void Lane::Worker::settle_assigned() {
 }
 
 Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
+    failpoint("lane.assigned");
     const auto deadline = Deadline::in(settle_wait);
     SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
     std::ranges::for_each(described, [this](const auto& info) { note_leaders(info); });

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/failpoint.hpp"
 #include "kafka/connection.hpp"
 #include "kafka/translate.hpp"
 
@@ -43,6 +44,7 @@ Result<std::uint64_t> Commits::request(std::span<const Commit> commits) {
             std::memcpy(element->metadata, commit.metadata.data(), commit.metadata.size());
         }
     }
+    failpoint("kafka.before_commit");
     const auto number = ++last_;
     // Without a callback the answer is an event on our queue, with this pointer in it.
     const auto code = rd_kafka_commit_queue(client_, list.get(), answers_.get(), nullptr,
@@ -54,6 +56,7 @@ Result<std::uint64_t> Commits::request(std::span<const Commit> commits) {
 }
 
 void Commits::take_answer(rd_kafka_event_t* event) {
+    failpoint("kafka.committed");
     const auto number = reinterpret_cast<std::uint64_t>(rd_kafka_event_opaque(event));
     if (number == awaited_) {
         awaited_result_ = outcome(event);

@@ -39,8 +39,10 @@ def proxies(addresses):
     """Both servers through a network of their own: {lane: proxy}."""
     made = {}
 
-    def make(**options):
+    def make(rate=0, **options):
         made.update(postgres=Proxy(addresses.postgres, **options), cassandra=Proxy(addresses.cassandra, **options))
+        for each in made.values():
+            each.set(bytes_per_s=rate)
         return made
 
     yield make

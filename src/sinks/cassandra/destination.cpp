@@ -6,6 +6,7 @@
 
 #include "base/backoff.hpp"
 #include "base/check.hpp"
+#include "base/failpoint.hpp"
 #include "sinks/cassandra/database.hpp"
 #include "sinks/cassandra/flow.hpp"
 #include "sinks/cassandra/mailbox.hpp"
@@ -236,6 +237,7 @@ private:
     // Everything that can be done now, without waiting.
     void pump() {
         for (auto& mail : mailbox_->take()) {
+            failpoint("cassandra.acknowledged");
             name_tables(mail.load->chunk, mail.outcome);
             flow_.done(mail.load, mail.outcome, std::chrono::steady_clock::now());
         }
@@ -264,6 +266,7 @@ private:
     }
 
     void send(const LoadPtr& load) {
+        failpoint("cassandra.before_write");
         const Chunk& chunk = load->chunk;
         const std::size_t rows = requests_sending_max * chunk.wire().size() / chunk.requests();
         const WriteRequest request{

@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "base/check.hpp"
+#include "base/failpoint.hpp"
 #include "sinks/postgres/libpq.hpp"
 
 namespace sluice::postgres {
@@ -307,6 +308,7 @@ Outcome<std::uint64_t> Connection::copy_in(const std::string& sql,
     if (auto problem = impl_->send_pieces(pieces, deadline)) {
         return tl::unexpected(std::move(*problem));
     }
+    failpoint("postgres.in_copy");
     int ended = 0;
     while ((ended = PQputCopyEnd(connection, nullptr)) == 0) {
         if (auto problem = impl_->flush("postgres.copy", deadline)) {

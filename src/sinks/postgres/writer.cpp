@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/failpoint.hpp"
 #include "sinks/postgres/layout.hpp"
 
 namespace sluice::postgres {
@@ -175,11 +176,13 @@ StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& sli
     }
     const auto ranges = batch.ranges(slices);
     const auto& tables = plan_.tables[batch.route()];
+    failpoint("postgres.before_begin");
     auto advanced = plan_.offsets.advance(*connection_, ranges, layout_query(tables),
                                           queue_.within(statement_wait));
     if (!advanced) {
         return failed(std::move(advanced).error());
     }
+    failpoint("postgres.advanced");
     StepResult result;
     result.all_matched = advanced->matched == ranges.size();
     if (auto changed = changed_columns(tables, advanced->then); result.all_matched && changed) {
@@ -234,6 +237,9 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
         case Step::commit:
         case Step::roll_back: {
             const bool commit = command.step == Step::commit;
+            if (commit) {
+                failpoint("postgres.before_commit");
+            }
             auto ended = connection_->script(commit ? commit_sql : "ROLLBACK",
                                              queue_.within(statement_wait),
                                              commit ? "postgres.commit" : "postgres.rollback");
@@ -241,6 +247,7 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
                 return failed(std::move(ended).error());
             }
             if (commit) {
+                failpoint("postgres.committed");
                 report_durable(batch, command.window);
             }
             return {};
