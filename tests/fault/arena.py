@@ -8,20 +8,23 @@
     # Here the load ends, both lanes reach the topic's end, and the checker looks."""
 
 import json
+import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import verify
 from checker import STATE, Verdict, Watch, check_cassandra, check_postgres
 from load import Load
-from servers import eventually
+from servers import ROOT, eventually
 from test_metrics import Pages, free_address
 
 LANES = ("postgres", "cassandra")
 RECOVERY_MAX_S = 60.0
 
-POSTGRES = ("CREATE TABLE events (kafka_topic text, kafka_partition int, kafka_offset bigint, key text, data text)",
+EVENTS = "CREATE TABLE events (kafka_topic text, kafka_partition int, kafka_offset bigint, key text, data text)"
+STATE_AND_HISTORY = (
             "CREATE TABLE state (id text PRIMARY KEY, uuid text, producer int, seq bigint, version bigint, amount bigint, "
             "kafka_partition int, kafka_offset bigint)",
             "CREATE TABLE history (at bigserial, id text, version bigint)",
@@ -39,47 +42,73 @@ TARGETS = f"[true, {{table: state, mode: upsert, key: [id], columns: {{{COLUMNS}
 
 
 class Progress(threading.Thread):
-    """Samples how far a lane has come, and when."""
+    """Samples how far a lane has come, and when. `connect` gives what looks, and does so again after each failure."""
 
-    def __init__(self, look):
+    def __init__(self, connect):
         super().__init__(daemon=True)
-        self.look, self.ending = look, threading.Event()
-        self.now, self.at, self.first_after = 0, time.monotonic(), []
+        self.connect, self.ending = connect, threading.Event()
+        self.now, self.at = 0, time.monotonic()
 
     def run(self):
-        while not self.ending.wait(0.05):
-            found = None
-            with suppress(Exception):  # The server may be away: that is the point.
-                found = self.look()
-            if found is not None and found != self.now:
+        look = None
+        while not self.ending.wait(0.1):
+            try:
+                look = look or self.connect()
+                found = look()
+            except Exception:  # noqa: BLE001: The server may be away: that is the point.
+                look = None
+                continue
+            if found != self.now:
                 self.now, self.at = found, time.monotonic()
 
     def end(self):
         self.ending.set()
 
 
+def stands_still(process):
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 class Run:
-    def __init__(self, arena, row, fault, *, partitions=4, records=None, load=None, dead_letters=None, settings=None):
+    def __init__(self, arena, row, fault, *, partitions=4, records=None, load=None, topic=None, dead_letters=None, tables=None,
+                 settings=None):
         self.arena, self.row, self.name = arena, row, fault
         self.kafka, self.database, self.keyspace, self.sluice = arena.kafka, arena.database, arena.keyspace, arena.sluice
-        self.topic = arena.make_topic(partitions)
+        self.topic = arena.make_topic(partitions, **(topic or {}))
         self.records = records or arena.records
         self.seed = arena.rng.randrange(1 << 32)
         self.load = Load(self.kafka, self.topic.name, partitions, self.seed, **{"rate": arena.rate, **(load or {})})
-        self.dead_letters, self.settings = dead_letters, settings or {}
+        self.dead_letters, self.settings, self.tables = dead_letters, dict(settings or {}), tables or {}
         self.watch = Watch(self.database, dead_letters)
-        self.progress = {"postgres": Progress(lambda: self.database.progress(self.topic)),
-                         "cassandra": Progress(lambda: self.kafka.progress(f"{self.topic.name}.cassandra", self.topic.name))}
+        self.progress = {"postgres": Progress(self._look_at_postgres),
+                         "cassandra": Progress(lambda: lambda: self.kafka.progress(self.groups()[1], self.topic.name))}
         self.processes, self.pages, self.files = [], {}, {}
         self.peaks, self.recoveries, self.counted, self.verdict = {}, [], [], Verdict()
-        self.new_partitions, self.disturbed = (), False
+        self.known, self.new_partitions, self.stopped_partitions = {}, (), ()
+        self.disturbed = self.made_again = False
 
     # Processes.
 
     def prepare(self):
-        self.database.execute(*POSTGRES)
+        self.database.execute(self.tables.get("events", EVENTS), *STATE_AND_HISTORY)
         self.keyspace.create(*CASSANDRA)
         self.load.start()
+
+    def set_postgres(self, **settings):
+        self.settings.update(settings)
+
+    def settings_of(self, lane):
+        return self.settings.get(lane, TARGETS)
+
+    def through_proxy(self, lane):
+        """What processes that start from now on reach this database by."""
+        addresses = self.arena.addresses
+        proxy = self.arena.proxy(addresses.postgres if lane == "postgres" else addresses.cassandra)
+        if lane == "postgres":
+            self.settings["url"] = f"postgresql://sluice@{proxy.address}/{self.database.name}?sslmode=disable"  # The proxy looks for COMMIT.
+        else:
+            self.settings["hosts"] = proxy.address
+        return proxy
 
     def start(self, count=1, **environment):
         """So many processes more, each under a name of its own; the last of them."""
@@ -87,18 +116,20 @@ class Run:
             process = self.start_one(f"p{len(self.files)}", **environment)
         return process
 
-    def start_one(self, instance, binary=None, **environment):
-        """A process under that name: again, where there was one."""
+    def start_one(self, instance, program=None, **environment):
+        """A process under that name: again, where there was one. With SLUICE_FAILPOINT it is the build that knows those."""
         if instance not in self.files:
             address = free_address()
             self.files[instance] = (self.sluice.config(
-                self.topic, f"    postgres: {self.settings.get('postgres', TARGETS)}\n"
-                f"    cassandra: {self.settings.get('cassandra', TARGETS)}\n", self.database, self.keyspace,
+                self.topic, f"    postgres: {self.settings_of('postgres')}\n"
+                f"    cassandra: {self.settings_of('cassandra')}\n", self.database, self.keyspace,
                 instance=instance, http=f"{{listen: '{address}'}}",
                 **({"dead_letters": f"{{table: {self.dead_letters}}}"} if self.dead_letters else {}),
                 **{name: value for name, value in self.settings.items() if name not in LANES}), Pages(address))
         file, pages = self.files[instance]
-        process = self.sluice.start("run", "-c", file, **environment)
+        if "SLUICE_FAILPOINT" in environment:
+            program = self.arena.failpoint_binary
+        process = self.sluice.start("run", "-c", file, program=program, **environment)
         process.instance = instance
         self.pages[process.pid] = pages
         self.processes.append(process)
@@ -125,6 +156,19 @@ class Run:
         return sum(value for _, found in self.counted for (metric, values), value in found.items()
                    if metric == name and values[:len(labels)] == labels)
 
+    def _look_at_postgres(self):
+        connection = self.database.connect()
+        return lambda: connection.execute("SELECT coalesce(sum(next_offset), 0)::bigint FROM sluice.offsets").fetchone()[0]
+
+    def groups(self):
+        return [f"{self.topic.name}.{lane}" for lane in LANES]
+
+    def newest_in_cassandra(self):
+        """{partition: offset}"""
+        return dict(sorted(self.keyspace.rows(
+            "SELECT kafka_partition, max(kafka_offset) FROM {ks}.events WHERE kafka_topic = "
+            f"'{self.topic.name}' GROUP BY kafka_topic, kafka_partition, bucket ALLOW FILTERING")))  # The largest comes last.
+
     # The fault.
 
     def wait_for_commits(self, timeout=60.0):
@@ -136,6 +180,17 @@ class Run:
     def alive(self):
         assert self.load.problem is None, self.load.problem
         return True
+
+    @contextmanager
+    def locked(self, statement):
+        with self.database.connect() as connection, connection.transaction():
+            connection.execute(statement)
+            yield
+
+    def end_sessions(self):
+        """How many sessions of the lane in PostgreSQL there were."""
+        return len(self.database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+                                      f"'sluice:{self.topic.name}'"))
 
     @contextmanager
     def fault(self, lanes=LANES):
@@ -155,42 +210,76 @@ class Run:
 
     def expect_retries(self, lane, *classes):
         """The fault has happened: attempts of this class were made again."""
-        eventually(lambda: any(self.sample("sluice_retries_total", each, lane) > 0 for each in classes), 30,
-                   f"retries of {lane} of class {classes}")
+        def seen():
+            self.sample("sluice_retries_total")
+            return {values[0] for _, found in self.counted for (name, values), value in found.items()
+                    if name == "sluice_retries_total" and values[1] == lane and value > 0}
+        eventually(lambda: seen() & set(classes) or "" in classes and seen(), 30, f"retries of {lane} of {classes}")
+
+    def lag(self, process, lane, *partition):
+        """As the process tells it, of one partition or of all."""
+        return sum(value for (name, labels), value in self.pages[process.pid].samples().items()
+                   if name == "sluice_lag_records" and labels[0] == lane and labels[1] in map(str, partition or range(100)))
+
+    def expect_lag(self, process, lane):
+        """The lane is behind, and says so."""
+        eventually(lambda: self.lag(process, lane) > self.load.rate, 30, f"{lane} tells its lag")
+
+    def drop_rows(self, prefix):
+        """Deletes what has such keys, and says how much that was: by `events` of both lanes."""
+        found = self.database.rows(f"SELECT key FROM events WHERE key LIKE '{prefix}%'")
+        self.database.execute(*(f"DELETE FROM {table} WHERE {key} LIKE '{prefix}%'" for table, key in (
+            ("events", "key"), ("state", "id"), ("history", "id"))))
+        keys = {"events": ("kafka_topic", "kafka_partition", "bucket", "kafka_offset"), "state": ("id",)}
+        for table, names in keys.items():
+            rows = [row[1:] for row in self.keyspace.rows(
+                f"SELECT {'key' if table == 'events' else 'id'}, {', '.join(names)} FROM {{ks}}.{table}") if row[0].startswith(prefix)]
+            found += rows if table == "events" else []
+            for row in rows:
+                where = " AND ".join(f"{name} = {value!r}" for name, value in zip(names, row))
+                self.keyspace.execute(f"DELETE FROM {{ks}}.{table} WHERE {where}")
+        return len(found)
 
     # The end.
 
+    def remember_topic(self):
+        """What is there now counts as the topic's, also when Kafka has it no more."""
+        self.known.update(verify.read_topic(self.kafka.brokers, self.topic.name))
+
+    def stored(self):
+        """By lane: {partition: next offset}"""
+        return {"postgres": dict(self.database.rows("SELECT partition, next_offset FROM sluice.offsets")),
+                "cassandra": self.kafka.committed(f"{self.topic.name}.cassandra", self.topic.name)}
+
+    def reach_the_end(self):
+        """Of the topic as it is now, in both lanes."""
+        self.remember_topic()
+        ends = {partition: offset + 1 for partition, offset in sorted(self.known)
+                if partition not in self.stopped_partitions}
+        for lane in LANES:
+            eventually(lambda at=lane: all(self.stored()[at].get(partition, 0) >= end for partition, end in ends.items()),
+                       180, f"{lane} reaches the end")
+
     def finish(self):
         self.load.finish(self.records)
-        truth = verify.read_topic(self.kafka.brokers, self.topic.name)
-        self.verdict.add("lost", "acknowledged, but not in the topic",
-                         {at for acked in self.load.acked.values() for at in acked} - truth.keys())
-        ends = {partition: offset + 1 for partition, offset in sorted(truth)}
-
-        def at_end(found):
-            return all(found.get(partition, 0) >= end for partition, end in ends.items())
-        eventually(lambda: at_end(dict(self.database.rows("SELECT partition, next_offset FROM sluice.offsets"))), 180,
-                   "postgres reaches the end")
-        eventually(lambda: at_end(self.kafka.committed(f"{self.topic.name}.cassandra", self.topic.name)), 180,
-                   "cassandra reaches the end")
-        self._check_counts(truth)
+        if not self.made_again:
+            self.reach_the_end()
+        acked = {at for each in self.load.acked.values() for at in each}
+        self.verdict.add("lost", "acknowledged, but not in the topic", acked - self.known.keys())
+        self._check_counts(self.known)
         for process in self.living():
-            process.stop().expect(0)
+            process.stop().expect(1 if self.made_again or self.stopped_partitions else 0)
         self.watch.end()
-        self.check(truth)
+        self.check(self.known)
 
     def check(self, truth):
-        letters = self._letters()
+        """What a stopped partition should hold is what its lane says to have done."""
+        stored = self.stored() if self.stopped_partitions else {}
+        of = {lane: {at: record for at, record in truth.items()
+                     if at[0] not in self.stopped_partitions or at[1] < stored[lane].get(at[0], 0)} for lane in LANES}
         self.watch.judge(self.verdict, truth)
-        check_postgres(self.verdict, truth, self.database, letters["postgres"])
-        check_cassandra(self.verdict, truth, self.keyspace, self.topic.name, letters["cassandra"], self.new_partitions)
-
-    def _letters(self):
-        if not self.dead_letters:
-            return dict.fromkeys(LANES, ())
-        query = f"SELECT kafka_partition, kafka_offset FROM {{}}{self.dead_letters}"
-        return {"postgres": set(self.database.rows(query.format(""))),
-                "cassandra": {tuple(row) for row in self.keyspace.rows(query.format("{ks}."))}}
+        check_postgres(self.verdict, of["postgres"], self.database, self.dead_letters)
+        check_cassandra(self.verdict, of["cassandra"], self.keyspace, self.topic.name, self.dead_letters, self.new_partitions)
 
     def _check_counts(self, truth):
         """What was mapped was written, and once. Exact where one process has it all; else some is counted by two."""
@@ -208,11 +297,22 @@ class Run:
             self.verdict.add("divergent", f"metrics of {lane}: (read, mapped, written) is {found}, not {wanted}",
                              [lane] if found != wanted else [])
 
+    def start_failing(self, instance, place, action, nth):
+        """A process that does this to itself when it comes to that place; waits until it has."""
+        process = self.start_one(instance, SLUICE_FAILPOINT=f"{place}={action}@{nth}")
+        if action == "abort":
+            assert process.wait(60).code == -signal.SIGABRT, process.text()
+        else:
+            eventually(lambda: stands_still(process), 60, f"the process freezes at {place}")
+        return process
+
     def end(self):
         self.load.end()
         self.watch.end()
         for progress in self.progress.values():
             progress.end()
+        for process in self.processes:
+            process.end()
 
     def report(self, problem):
         """One line of the table."""
@@ -226,7 +326,10 @@ class Run:
 class Arena:
     """What the rows of one test run share: servers, options, and where verdicts go."""
 
-    def __init__(self, kafka, database, keyspace, sluice, make_topic, rng, records, rate, verdicts):
+    failpoint_binary = ROOT / "build/faults/sluice"
+
+    def __init__(self, addresses, kafka, database, keyspace, sluice, make_topic, proxy, rng, records, rate, verdicts):
+        self.addresses, self.proxy = addresses, proxy
         self.kafka, self.database, self.keyspace, self.sluice = kafka, database, keyspace, sluice
         self.make_topic, self.rng, self.records, self.rate, self.verdicts = make_topic, rng, records, rate, verdicts
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from proxy import Proxy
 from servers import ROOT
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,7 +23,6 @@ def pytest_addoption(parser):
     group.addoption("--records", type=int, default=100_000, help="at least so many a row (100000)")
     group.addoption("--rate", type=int, default=6000, help="records a second (6000)")
     group.addoption("--kills", type=int, default=20, help="of row 1 (20)")
-    group.addoption("--minutes", type=float, default=1.0, help="of row 46 (1)")
     group.addoption("--seed", type=int, help="what the run before has printed")
 
 
@@ -37,12 +37,12 @@ def pytest_report_header(config):
     return f"seed {config.getoption('--seed')}"
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     lines = [json.loads(line) for line in VERDICTS.read_text().splitlines()]
     table = [COLUMNS] + [tuple(str(line[name]) for name in COLUMNS) for line in lines]
     widths = [max(map(len, column)) for column in zip(*table)]
     text = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table)
-    (LOGS / "table.txt").write_text(text + "\n")
+    (LOGS / "table.txt").write_text(f"seed {config.getoption('--seed')}\n{text}\n")
     terminalreporter.section("the matrix")
     terminalreporter.write_line(text)
 
@@ -56,6 +56,21 @@ def rng(request):
 
 
 @pytest.fixture
-def arena(request, kafka, database, own_keyspace, sluice, make_topic, rng):
+def proxy():
+    """Makes proxies to a host:port."""
+    made = []
+
+    def make(target):
+        made.append(Proxy(target))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def arena(request, addresses, kafka, database, own_keyspace, sluice, make_topic, proxy, rng):
     option = request.config.getoption
-    return Arena(kafka, database, own_keyspace, sluice, make_topic, rng, option("--records"), option("--rate"), VERDICTS)
+    return Arena(addresses, kafka, database, own_keyspace, sluice, make_topic, proxy, rng, option("--records"),
+                 option("--rate"), VERDICTS)

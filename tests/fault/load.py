@@ -9,6 +9,8 @@ import threading
 import time
 import uuid
 
+from confluent_kafka import KafkaException
+
 TICK_S = 0.05
 TRANSFERS_SHARE = 0.2
 ACCOUNTS = 200
@@ -17,10 +19,10 @@ ACCOUNTS = 200
 class Load(threading.Thread):
     """Sends `rate` records a second, until `finish` or `end`. What the broker has acknowledged stands in `acked`."""
 
-    def __init__(self, kafka, topic, partitions, seed, rate=6000, keys=2000, aborted=0.1, timestamp=None):
+    def __init__(self, kafka, topic, partitions, seed, rate=6000, keys=2000, aborted=0.1, bad=0.0, timestamp=None):
         super().__init__(daemon=True, name="load")
         self.kafka, self.topic, self.rate, self.keys, self.aborted = kafka, topic, rate, keys, aborted
-        self.partitions = partitions
+        self.partitions, self.bad = partitions, bad
         self.rng = random.Random(seed)
         self.timestamp = timestamp or (lambda rng: 0)  # In milliseconds; 0 is now.
         self.sequence = 0
@@ -83,6 +85,9 @@ class Load(threading.Thread):
         if self.rng.random() < 0.1:
             self.sequence += 1
             value = None
+        elif self.rng.random() < self.bad:
+            self.sequence += 1
+            value = "bad"
         else:
             value = self._value(1, version, self.rng.randrange(1000))
         self._send(producer, f"k{number}", value, self.acked.setdefault("plain", []))
@@ -101,9 +106,26 @@ class Load(threading.Thread):
             producer.abort_transaction(60)
             self.aborts += 1
             return
-        producer.commit_transaction(60)
+        if not self._commit(producer):
+            self.aborts += 1
+            return
         self.accounts = after
         self.acked.setdefault("bank", []).extend(acked)
+
+    @staticmethod
+    def _commit(producer):
+        """False where the broker has refused it; as long as it can't tell, it is asked again."""
+        while True:
+            try:
+                producer.commit_transaction(60)
+                return True
+            except KafkaException as problem:
+                error = problem.args[0]
+                if error.txn_requires_abort():
+                    producer.abort_transaction(60)
+                    return False
+                if not error.retriable():
+                    raise
 
     def more(self, count, timeout=120.0):
         """Until so many more are sent."""

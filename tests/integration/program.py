@@ -116,8 +116,8 @@ class Sluice:
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(folder),
                             "PGPASSWORD": "sluice", "CASSANDRA_PASSWORD": "cassandra"}
 
-    def command(self, arguments):
-        return [str(binary()), *map(str, arguments)]
+    def command(self, arguments, program=None):
+        return [str(program or binary()), *map(str, arguments)]
 
     def run(self, *arguments, stdin=None, timeout=60, **environment):
         done = subprocess.run(self.command(arguments), env={**self.environment, **environment},
@@ -126,8 +126,8 @@ class Sluice:
         return Result(done.returncode, done.stdout.decode(errors="replace"),
                       done.stderr.decode(errors="replace"))
 
-    def start(self, *arguments, **environment):
-        process = Process(self.command(arguments), {**self.environment, **environment},
+    def start(self, *arguments, program=None, **environment):
+        process = Process(self.command(arguments, program), {**self.environment, **environment},
                           self.folder, len(self.processes))
         self.processes.append(process)
         return process
@@ -163,14 +163,14 @@ class Sluice:
                                                           "memory")
                  if name in settings]
         head += ["kafka:", f"  brokers: ['{self.addresses.kafka}']"]
-        head += [f"  start: {settings['start']}"] if "start" in settings else []
+        head += [f"  {name}: {settings[name]}" for name in ("start", "properties") if name in settings]
         if database:
             head += ["postgres:", f"  url: {settings.get('url', database.url)}",
                      f"  pool: {settings.get('pool', 1)}"]
             head += [f"  password: {settings['password']}"] if "password" in settings else []
             head += [f"  rows_per_s_max: {settings['postgres_rate']}"] if "postgres_rate" in settings else []
         if keyspace:
-            head += ["cassandra:", f"  hosts: ['{self.addresses.cassandra}']",
+            head += ["cassandra:", f"  hosts: ['{settings.get('hosts', self.addresses.cassandra)}']",
                      f"  keyspace: {keyspace.name}",
                      f"  username: {settings.get('username', 'cassandra')}"]
             head += [f"  rows_per_s_max: {settings['cassandra_rate']}"] if "cassandra_rate" in settings else []
