@@ -147,12 +147,12 @@ Failure lost(std::string_view op, std::string detail) {
 Failure from_result(std::string_view op, const PGresult* result, bool connection_lost) {
     const auto state = field(result, PG_DIAG_SQLSTATE);
     const auto constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
+    // PgBouncer says 08P01 for all that goes wrong between it and the server, and ends the
+    // connection. A server always adds the place in its source.
+    const bool of_pooler = state == "08P01" && field(result, PG_DIAG_SOURCE_FUNCTION).empty();
     Failure failure;
-    // PgBouncer tells so that the server behind it is gone, and hangs up; PostgreSQL, which means a
-    // bug of ours by it, names the place in its source.
-    const bool pooler = state == "08P01" && field(result, PG_DIAG_SOURCE_FUNCTION).empty();
-    failure.lost = connection_lost || pooler || needs_reconnect(state);
-    failure.error.action = pooler ? Action::retry : action_for(state, constraint);
+    failure.lost = connection_lost || of_pooler || needs_reconnect(state);
+    failure.error.action = of_pooler ? Action::retry : action_for(state, constraint);
     failure.error.op = op;
     failure.error.code = state;
     const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -172,6 +172,12 @@ Failure from_result(std::string_view op, const PGresult* result, bool connection
 Failure from_connect(const PGconn* connection) {
     Failure failure = lost("postgres.connect", one_line(PQerrorMessage(connection)));
     const std::string_view text = failure.error.detail;
+    // PgBouncer's own words: it can't keep what the URL sets for a session.
+    if (text.find("unsupported startup parameter") != std::string_view::npos) {
+        failure.error.action = Action::configure;
+        failure.error.hint = "take it out of postgres.url: a connection pooler does not pass it on";
+        return failure;
+    }
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> known{{
         {"password authentication failed", "28P01"},
         {"no password supplied", "28P01"},
