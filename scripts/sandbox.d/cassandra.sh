@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Cassandra: one node with password logins; superuser cassandra/cassandra.
 
-# cassandra_configure DIR PORT STORAGE_PORT PROFILE: writes DIR/cassandra.yaml.
+# cassandra_configure DIR PORT STORAGE_PORT PROFILE [ADDRESS TOKEN SEEDS]: writes DIR/cassandra.yaml.
 cassandra_configure() {
   local sizes=(MEMTABLE=64MiB COMMITLOG_SEGMENT=8MiB COMMITLOG_TOTAL=128MiB READS=8 WRITES=16)
   # An acknowledged row survives a kill -9 only if the log was synced before the answer; Cassandra's
@@ -9,7 +9,8 @@ cassandra_configure() {
   local sync='commitlog_sync: batch'
   [[ $4 == bench ]] && sync=$'commitlog_sync: periodic\ncommitlog_sync_period: 10000ms'
   [[ $4 == bench ]] && sizes=(MEMTABLE=512MiB COMMITLOG_SEGMENT=32MiB COMMITLOG_TOTAL=2048MiB READS=32 WRITES=64)
-  fill cassandra.yaml.in "PORT=$2" "STORAGE_PORT=$3" "SYNC=$sync" "${sizes[@]}" >"$1/cassandra.yaml"
+  fill cassandra.yaml.in "PORT=$2" "STORAGE_PORT=$3" "SYNC=$sync" "ADDRESS=${5:-127.0.0.1}" "TOKEN=${6:-0}" \
+    "SEEDS=${7:-127.0.0.1:$3}" "${sizes[@]}" >"$1/cassandra.yaml"
 }
 
 # cassandra_spawn NAME DIR JVM_FLAG...

@@ -21,7 +21,7 @@ fail() {
 
 is_server() {
   local name
-  for name in "${SERVERS[@]}"; do [[ $name == "$1" ]] && return 0; done
+  for name in "${SERVERS[@]}" "${CLUSTER[@]}"; do [[ $name == "$1" ]] && return 0; done
   return 1
 }
 
@@ -30,6 +30,7 @@ port_of() {
     kafka) echo "$KAFKA_PORT" ;;
     cassandra) echo "$CASSANDRA_PORT" ;;
     postgres) echo "$POSTGRES_PORT" ;;
+    *) node_ports "$1" | cut -d' ' -f1 ;;
   esac
 }
 
@@ -39,10 +40,12 @@ ports_of() {
     kafka) echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT" ;;
     cassandra) echo "$CASSANDRA_PORT $CASSANDRA_STORAGE_PORT" ;;
     postgres) echo "$POSTGRES_PORT" ;;
+    *) node_ports "$1" ;;
   esac
 }
 
-port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# port_is_taken ADDRESS PORT
+port_is_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
 data_dir() { echo "$SANDBOX_STATE/data/$1"; }
 log_file() { echo "$SANDBOX_STATE/logs/$1.log"; }

@@ -12,28 +12,34 @@ settings_for() {
 }
 
 ready_deadline_s() {
-  case $1 in
-    kafka) echo 60 ;;
-    cassandra) echo 120 ;;
-    postgres) echo 60 ;;
-  esac
+  if [[ $1 == cassandra* ]]; then echo 120; else echo 60; fi
 }
 
-await_server() { wait_ready "$1" "$(ready_deadline_s "$1")" "${1}_answers"; }
+server_answers() {
+  if is_node "$1"; then "cluster_$(kind_of "$1")_answers" "$(number_of "$1")"; else "${1}_answers"; fi
+}
+
+# server_start NAME PROFILE REBALANCE_DELAY_MS
+server_start() {
+  if is_node "$1"; then "cluster_$(kind_of "$1")_start" "$(number_of "$1")" "$3"; else "${1}_start" "$2" "$3"; fi
+}
+
+await_server() { wait_ready "$1" "$(ready_deadline_s "$1")" server_answers "$1"; }
 
 # need_jars NAME...: fetches what is missing for the named servers that are not running.
 need_jars() {
   local name todo=()
   for name in "$@"; do
-    [[ $name == postgres ]] || server_pid "$name" >/dev/null || todo+=("$name")
+    [[ $name == postgres* ]] || server_pid "$name" >/dev/null || todo+=("$(kind_of "$name")")
   done
+  mapfile -t todo < <(printf '%s\n' "${todo[@]}" | grep . | sort -u)
   jars_fetch "${todo[@]}"
 }
 
 refuse_taken_ports() {
   local port
   for port in $(ports_of "$1"); do
-    if port_is_taken "$port"; then
+    if port_is_taken "$(node_address "$1")" "$port"; then
       warn "$1: port $port is taken by a process that is not of this sandbox ($SANDBOX_STATE)."
       return 1
     fi
@@ -44,10 +50,10 @@ refuse_taken_ports() {
 launch() {
   local begun
   refuse_taken_ports "$1" || return 1
-  if [[ $1 != postgres ]]; then archive_train "$1" || return 1; fi
+  if [[ $1 != postgres* ]]; then archive_train "$(kind_of "$1")" || return 1; fi
   begun=$(now_ms)
   echo "$2 $3" >"$(settings_file "$1")"
-  "${1}_start" "$2" "$3" || return 1
+  server_start "$1" "$2" "$3" || return 1
   await_server "$1" || return 1
   say "$1 up in $(seconds_since "$begun") s: port $(port_of "$1"), pid $(server_pid "$1")"
 }
@@ -83,12 +89,12 @@ in_parallel() {
 status_line() {
   local name=$1 pid state=down
   if ! pid=$(server_pid "$name"); then
-    printf '%-9s down    pid=-      port=%-5s rss=-      log=%s\n' "$name" "$(port_of "$name")" "$(log_file "$name")"
+    printf '%-11s down    pid=-      port=%-5s rss=-      log=%s\n' "$name" "$(port_of "$name")" "$(log_file "$name")"
     return 1
   fi
   state=up
-  if is_frozen "$name"; then state=frozen; elif ! "${name}_answers"; then state=silent; fi
-  printf '%-9s %-7s pid=%-6s port=%-5s rss=%-6s log=%s\n' "$name" "$state" "$pid" "$(port_of "$name")" \
+  if is_frozen "$name"; then state=frozen; elif ! server_answers "$name"; then state=silent; fi
+  printf '%-11s %-7s pid=%-6s port=%-5s rss=%-6s log=%s\n' "$name" "$state" "$pid" "$(port_of "$name")" \
     "$(server_rss_mb "$name")M" "$(log_file "$name")"
   [[ $state == up ]]
 }

@@ -43,15 +43,15 @@ CREATE DATABASE sluice OWNER sluice
 SQL
 }
 
-# Builds aside and renames at the end, so that an interrupted first start leaves no half-made cluster.
+# postgres_init BIN DIR NAME. Builds aside and renames at the end, so that an interrupted first start leaves no half-made cluster.
 postgres_init() {
-  local bin=$1 dir=$2 new=$2.new
+  local bin=$1 dir=$2 name=$3 new=$2.new
   rm -rf "$new"
   mkdir -m 700 "$new"
   [[ $EUID -ne 0 ]] || chown postgres:postgres "$new"
-  if ! (postgres_build "$bin" "$new") >>"$(log_file postgres)" 2>&1; then
-    warn "postgres: the cluster could not be made; the end of $(log_file postgres):"
-    tail -n 25 "$(log_file postgres)" >&2
+  if ! (postgres_build "$bin" "$new") >>"$(log_file "$name")" 2>&1; then
+    warn "$name: the cluster could not be made; the end of $(log_file "$name"):"
+    tail -n 25 "$(log_file "$name")" >&2
     return 1
   fi
   mv "$new" "$dir"
@@ -61,7 +61,7 @@ postgres_init() {
 postgres_passwords() {
   (
     umask 077
-    printf '127.0.0.1:%s:*:%s:%s\n' "$POSTGRES_PORT" sluice sluice "$POSTGRES_PORT" postgres postgres \
+    printf '127.0.0.1:*:*:%s:%s\n' sluice sluice postgres postgres \
       >"$SANDBOX_STATE/run/pgpass"
   )
 }
@@ -72,18 +72,18 @@ postgres_drop_stale_lock() {
   [[ -e $file ]] || return 0
   pid=$(head -n 1 "$file")
   if process_is_alive "$pid" && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"-D $1 "* ]]; then
-    fail "postgres runs as pid $pid, but not by way of $(pid_file postgres). Stop it with: kill -INT $pid"
+    fail "postgres runs as pid $pid, but not by way of the sandbox. Stop it with: kill -INT $pid"
   fi
   rm -f "$file"
 }
 
-# postgres_start PROFILE
+# postgres_start PROFILE [NAME]
 postgres_start() {
-  local bin dir cluster version sizes=(SHARED_BUFFERS=64MB MAX_WAL_SIZE=1GB)
+  local name=${2:-postgres} bin dir cluster version sizes=(SHARED_BUFFERS=64MB MAX_WAL_SIZE=1GB)
   bin=$(postgres_bin)
-  dir=$(data_dir postgres)
+  dir=$(data_dir "$name")
   cluster=$dir/cluster
-  [[ -e $dir ]] || postgres_init "$bin" "$dir" || return 1
+  [[ -e $dir ]] || postgres_init "$bin" "$dir" "$name" || return 1
   version=$(<"$cluster/PG_VERSION")
   [[ $("$bin/postgres" --version) == *" $version."* ]] ||
     fail "the data in $dir is of PostgreSQL $version, but $bin is another version. Run '$0 reset' to begin anew."
@@ -94,7 +94,7 @@ postgres_start() {
   cp "$SANDBOX_SCRIPTS/pg_hba.conf" "$cluster/pg_hba.conf"
   chmod 644 "$cluster/postgresql.conf" "$cluster/pg_hba.conf"
   postgres_prefix "$dir"
-  spawn postgres "-D $cluster" "${POSTGRES_RUN[@]}" "$bin/postgres" -D "$cluster"
+  spawn "$name" "-D $cluster" "${POSTGRES_RUN[@]}" "$bin/postgres" -D "$cluster"
 }
 
 # postgres_client PROGRAM ARGUMENT... runs a client program, as role sluice unless told otherwise (-U postgres works

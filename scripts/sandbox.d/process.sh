@@ -99,7 +99,7 @@ stop_server() {
   local pid signal=TERM pids
   pid=$(server_pid "$1") || return 0
   # For PostgreSQL SIGTERM would wait until every client leaves; SIGINT does not.
-  [[ $1 == postgres ]] && signal=INT
+  [[ $1 == postgres* ]] && signal=INT
   mapfile -t pids < <(server_pids "$1" | tr ' ' '\n' | grep .)
   kill -"$signal" "$pid"
   thaw_server "$1" || true
