@@ -139,7 +139,8 @@ cluster_follow() {
 cluster_up() {
   local delay=$1 n first=("${CLUSTER[@]/postgres-2/}")
   # shellcheck disable=SC2317  # in_parallel calls it.
-  up_node() { bring_up "$1" cluster "$delay"; }
+  # shellcheck disable=SC2046
+  up_node() { bring_up "$1" $(settings_for "$1" cluster "$delay"); }
   for n in kafka cassandra; do archive_train "$n" || return 1; done
   # shellcheck disable=SC2068  # The empty element goes.
   in_parallel up_node ${first[@]} || return 1

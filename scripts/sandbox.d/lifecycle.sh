@@ -8,7 +8,7 @@ settings_of() { cat "$(settings_file "$1")" 2>/dev/null || echo 'default default
 
 # The delay concerns Kafka alone: another value must not restart the others.
 settings_for() {
-  if [[ $1 == kafka ]]; then echo "$2 $3"; else echo "$2 default"; fi
+  if [[ $1 == kafka* ]]; then echo "$2 $3"; else echo "$2 default"; fi
 }
 
 ready_deadline_s() {
