@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "app/cli_dlq.hpp"
 #include "app/cli_flags.hpp"
-#include "app/config_sections.hpp"
-#include "app/yaml_reader.hpp"
+#include "app/cli_values.hpp"
 #include "base/text.hpp"
 #include "map/path.hpp"
 
@@ -18,7 +18,6 @@ constexpr int partitions_max = 10'000;
 constexpr int rate_max = 100'000'000;
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
-constexpr std::array<std::string_view, 2> lanes{"postgres", "cassandra"};
 constexpr std::array<std::string_view, 2> line_formats{"json", "string"};
 
 constexpr const char* main_footer = R"(Examples:
@@ -26,6 +25,7 @@ constexpr const char* main_footer = R"(Examples:
              --postgres postgresql://localhost/app --cassandra localhost:9042/app
   sluice check -c sluice.yaml
   sluice produce --topic events --brokers localhost:9092 --file events.ndjson
+  sluice dlq list -c sluice.yaml
 `sluice COMMAND --help` says more. Exit codes: 0 done, 1 failed on the way, 2 bad usage or
 configuration, 3 a server can't be reached or a table is missing.)";
 
@@ -73,6 +73,7 @@ struct Parser {
     bool strict = false;
     bool print_config = false;
     bool yes = false;
+    DlqFlags dlq;
     CLI::App app{"Streams Kafka topics into PostgreSQL and Cassandra.", "sluice"};
     CLI::App* run = nullptr;
     CLI::App* check = nullptr;
@@ -97,6 +98,7 @@ struct Parser {
         add_check();
         add_produce();
         add_reset();
+        dlq.add(app, values, flag_footer);
     }
 
     void add_run() {
@@ -147,8 +149,11 @@ struct Parser {
         add_pipeline_flags(*reset, values);
     }
     [[nodiscard]] CLI::App& chosen() {
-        const auto commands = app.get_subcommands();
-        return commands.empty() ? app : *commands.front();
+        CLI::App* found = &app;
+        while (!found->get_subcommands().empty()) {
+            found = found->get_subcommands().front();
+        }
+        return *found;
     }
 };
 
@@ -162,7 +167,10 @@ std::string help_text(const Parser& parser) {
 }
 
 std::string help_hint(CLI::App& command, const CLI::App& app) {
-    const std::string name = &command == &app ? "sluice" : "sluice " + command.get_name();
+    std::string name = command.get_name();
+    for (const CLI::App* above = &command; above != &app; above = above->get_parent()) {
+        name.insert(0, above->get_parent()->get_name() + " ");
+    }
     return "`" + name + " --help` lists what there is\n";
 }
 
@@ -195,7 +203,7 @@ CliExit unknown_arguments(Parser& parser, std::span<const std::string> arguments
                      (near ? "; did you mean '" + std::string(*near) + "'?" : "") + "\n" +
                      help_hint(command, parser.app));
     }
-    constexpr std::array<std::string_view, 4> commands{"run", "check", "produce", "reset"};
+    constexpr std::array<std::string_view, 5> commands{"run", "check", "produce", "reset", "dlq"};
     if (&command == &parser.app && !arguments.empty()) {
         return usage("'" + printable(arguments.front()) + "' is no command; " +
                      allowed_names(arguments.front(), commands) + "\n");
@@ -220,54 +228,11 @@ std::optional<CliExit> parse(Parser& parser, std::span<const std::string> argume
     } catch (const CLI::Error&) {
         return usage("the arguments can't be read\n" + help_hint(parser.chosen(), parser.app));
     }
-    if (parser.app.get_subcommands().empty()) {
-        return usage(help_text(parser));
+    if (parser.chosen().get_subcommands([](const CLI::App*) { return true; }).size() > 0) {
+        return usage(help_text(parser));  // A command is missing.
     }
     return std::nullopt;
 }
-
-// The single value of each flag that is not a setting, read as settings are.
-class Flags {
-public:
-    Flags(const FlagValues& values, const Environment& environment)
-        : values_(values), environment_(environment) {}
-
-    template <class Read>
-    auto read(std::string_view flag, Read&& read) -> decltype(read(std::declval<YamlReader&>())) {
-        const auto found = values_.find(flag);
-        if (found == values_.end()) {
-            return std::nullopt;
-        }
-        const Place place{.file = "the command line", .line = 0, .column = 0};
-        if (found->second.size() > 1) {
-            problem(flag, "this flag is given twice", "keep one of them");
-            return std::nullopt;
-        }
-        const YamlNode node = scalar_node(found->second.front(), place);
-        YamlReader reader(node, std::string(flag), {environment_, problems_});
-        return read(reader);
-    }
-    std::optional<std::size_t> choice(std::string_view flag, settings::Names words) {
-        return read(flag, [&](YamlReader& reader) { return reader.choice(words); });
-    }
-    std::optional<int> integer(std::string_view flag, int min, int max) {
-        return read(flag, [&](YamlReader& reader) { return reader.integer(min, max); });
-    }
-    std::optional<std::string> text(std::string_view flag) {
-        const auto text = read(flag, [](YamlReader& reader) { return reader.text_not_empty(); });
-        return text ? std::optional(text->value) : std::nullopt;
-    }
-    void problem(std::string_view flag, std::string detail, std::string hint) {
-        problems_.add({.file = std::string(flag), .line = 0, .column = 0}, std::move(detail),
-                      std::move(hint));
-    }
-    Problems& problems() { return problems_; }
-
-private:
-    const FlagValues& values_;
-    const Environment& environment_;
-    Problems problems_;
-};
 
 // "id" is "value.id": a line of input has a value only.
 std::optional<Path> read_key_path(Flags& flags) {
@@ -326,8 +291,8 @@ std::variant<CliExit, ProduceOptions> produce_options(Parser& parser, Flags& fla
 }
 
 std::string read_lane(Parser& parser, Flags& flags) {
-    if (const auto index = flags.choice("--lane", lanes)) {
-        return std::string(lanes[*index]);
+    if (const auto index = flags.choice("--lane", lane_words)) {
+        return std::string(lane_words[*index]);
     }
     if (!parser.values.contains("--lane")) {
         flags.problem("sluice reset", "--lane is missing",
@@ -342,8 +307,12 @@ void act(Parser& parser, Flags& flags, const ConfigChecks& checks, CommandLine& 
                    produce_options(parser, flags, checks, out));
         return;
     }
-    const std::string lane = parser.reset->parsed() ? read_lane(parser, flags) : "";
-    auto config = config_from_flags(parser.values, checks, out.warnings);
+    const std::string lane = parser.reset->parsed() ? read_lane(parser, flags)
+                             : parser.dlq.parsed()  ? parser.dlq.read(flags)
+                                                    : "";
+    const bool lacks_file = parser.dlq.needs_file() && !parser.values.contains("-c");
+    auto config = lacks_file ? ConfigResult(tl::unexpected(std::vector<Error>{}))
+                             : config_from_flags(parser.values, checks, out.warnings);
     if (config && ((lane == "postgres" && !config->postgres) ||
                    (lane == "cassandra" && !config->cassandra))) {
         flags.problem("--lane", "'" + lane + "' is not configured", "name the other one");
@@ -362,6 +331,9 @@ void act(Parser& parser, Flags& flags, const ConfigChecks& checks, CommandLine& 
                                 parser.print_config};
     } else if (parser.check->parsed()) {
         out.action = CheckOptions{*std::move(config)};
+    } else if (parser.dlq.parsed()) {
+        parser.dlq.options.config = *std::move(config);
+        out.action = std::move(parser.dlq.options);
     } else {
         out.action = ResetOptions{*std::move(config), lane, parser.yes};
     }

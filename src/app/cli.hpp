@@ -7,11 +7,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "app/config.hpp"
 #include "base/log.hpp"
+#include "model/ids.hpp"
 
 namespace sluice {
 
@@ -30,6 +32,21 @@ struct ResetOptions {
     Config config;
     std::string lane;  // "postgres" or "cassandra"; one that `config` has.
     bool yes = false;  // Don't ask.
+};
+
+enum class DlqCommand : std::uint8_t { list, show, replay, skip };
+
+struct DlqOptions {
+    Config config;
+    DlqCommand command = DlqCommand::list;
+    std::string lane;   // One that `config` has; empty: each of them.
+    std::string topic;  // list; empty: all.
+    std::size_t limit = 100;
+    // show, skip, and replay of a single one.
+    std::optional<std::pair<TopicPartition, Offset>> record;
+    bool json = false;
+    bool raw = false;
+    bool yes = false;
 };
 
 struct ProduceOptions {
@@ -53,12 +70,16 @@ struct CommandLine {
     LogFormat log_format = LogFormat::text;
     // For the log, once it is there: a password that others can see.
     std::vector<std::string> warnings;
-    std::variant<CliExit, RunOptions, CheckOptions, ResetOptions, ProduceOptions> action;
+    std::variant<CliExit, RunOptions, CheckOptions, ResetOptions, ProduceOptions, DlqOptions>
+        action;
 };
 
 // `arguments` without the program's name. `version` is what --version prints.
 CommandLine parse_command_line(std::span<const std::string> arguments, std::string_view version,
                                const ConfigChecks& checks);
+
+// "orders/3@120", or "orders[3]@120" as the log has it; nothing where it is neither.
+std::optional<std::pair<TopicPartition, Offset>> parse_record_place(std::string_view text);
 
 // Every flag that says what a file can say, and the setting: {"--brokers", "kafka.brokers"}.
 std::vector<std::pair<std::string, std::string>> flag_settings();

@@ -247,10 +247,14 @@ void add_flag(CLI::App& command, FlagValues& values, const Flag& flag) {
 }
 
 void add_pipeline_flags(CLI::App& command, FlagValues& values) {
-    add_flag(command, values, config_flag);
+    add_config_flag(command, values);
     for (const auto& flag : pipeline_flags) {
         add_flag(command, values, flag);
     }
+}
+
+void add_config_flag(CLI::App& command, FlagValues& values) {
+    add_flag(command, values, config_flag);
 }
 
 void add_kafka_flags(CLI::App& command, FlagValues& values) {

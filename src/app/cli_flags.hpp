@@ -28,8 +28,9 @@ struct Flag {
 
 // Declares a flag that takes a value; the parser fills `values`, which must outlive it.
 void add_flag(CLI::App& command, FlagValues& values, const Flag& flag);
-// --config and all flags that stand for settings; or just the brokers and -X.
+// --config and all flags that stand for settings; or just --config; or the brokers and -X.
 void add_pipeline_flags(CLI::App& command, FlagValues& values);
+void add_config_flag(CLI::App& command, FlagValues& values);
 void add_kafka_flags(CLI::App& command, FlagValues& values);
 
 // The configuration that --config or the flags mean; `warnings` gets what the user should know.

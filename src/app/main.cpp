@@ -6,6 +6,7 @@
 
 #include "app/check.hpp"
 #include "app/cli.hpp"
+#include "app/dlq.hpp"
 #include "app/produce.hpp"
 #include "app/reset.hpp"
 #include "app/run.hpp"
@@ -29,6 +30,7 @@ int act(const RunOptions& options) {
 int act(const CheckOptions& options) { return check_pipeline(options); }
 int act(const ResetOptions& options) { return reset(options); }
 int act(const ProduceOptions& options) { return produce(options); }
+int act(const DlqOptions& options) { return dlq(options); }
 
 int act(const CommandLine& line) {
     if (auto logging = start_logging(line.log_level, line.log_format); !logging) {

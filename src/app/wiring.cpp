@@ -27,15 +27,6 @@ Target dead_letters_target(const std::string& table) {
     return target;
 }
 
-std::shared_ptr<DeadLetterTopic> make_dead_letter_topic(const Config& config, std::string_view lane,
-                                                        const Logger& log) {
-    if (config.dead_letters.topic.empty()) {
-        return nullptr;
-    }
-    return deadletter::make_topic(client_options(config.kafka), config.dead_letters.topic,
-                                  group_of(config, lane), log);
-}
-
 bool reads_headers(const std::vector<Route>& routes) {
     return std::ranges::any_of(routes, [](const Route& route) {
         return std::ranges::any_of(route.targets, [](const Target& target) {
@@ -107,6 +98,24 @@ cassandra::DestinationOptions cassandra_options(const Config& config) {
             .username = config.cassandra->username,
             .password = secret_of(config.cassandra->password),
             .room = memory_of(config).waiting};
+}
+
+std::shared_ptr<DeadLetterTopic> make_dead_letter_topic(const Config& config, std::string_view lane,
+                                                        const Logger& log) {
+    if (config.dead_letters.topic.empty()) {
+        return nullptr;
+    }
+    return deadletter::make_topic(client_options(config.kafka), config.dead_letters.topic,
+                                  group_of(config, lane), log);
+}
+
+std::vector<Route> dead_letter_routes(const Config& config) {
+    if (config.dead_letters.table.empty()) {
+        return {};
+    }
+    Route route;
+    route.targets.push_back(dead_letters_target(config.dead_letters.table));
+    return {route};
 }
 
 std::vector<std::string> lane_names(const Config& config) {

@@ -22,6 +22,11 @@ std::string group_of(const Config& config, std::string_view lane);
 // The routes that feed this lane, in the order of the file, and which route of the file each is.
 std::vector<Route> routes_of(const Config& config, std::string_view lane,
                              std::vector<std::size_t>* places = nullptr);
+// Nothing where no topic takes them.
+std::shared_ptr<DeadLetterTopic> make_dead_letter_topic(const Config& config, std::string_view lane,
+                                                        const Logger& log);
+// Of no topic, and their table as the only target; none where no table takes them.
+std::vector<Route> dead_letter_routes(const Config& config);
 postgres::DestinationOptions postgres_options(const Config& config);
 cassandra::DestinationOptions cassandra_options(const Config& config);
 

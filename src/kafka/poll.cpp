@@ -35,26 +35,6 @@ private:
     Slot* slot_ = nullptr;
 };
 
-void read_headers(const rd_kafka_message_t& message, std::vector<Header>& out) {
-    rd_kafka_headers_t* headers = nullptr;
-    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return;
-    }
-    const char* name = nullptr;
-    const void* value = nullptr;
-    std::size_t size = 0;
-    for (std::size_t i = 0;
-         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
-         ++i) {
-        Header header;
-        header.name = name;
-        if (value != nullptr) {
-            header.value = bytes_of(value, size);
-        }
-        out.push_back(header);
-    }
-}
-
 void take_error(const rd_kafka_message_t& message, Slot& slot, Poll::Impl& out) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         slot.next = std::max(slot.next, Offset(message.offset));
@@ -82,18 +62,7 @@ void take_record(const rd_kafka_message_t& message, Slot& slot, bool headers, Po
     slot.at_end = false;
     auto& record = out.records.emplace_back();
     record.partition = &slot.partition;
-    record.offset = Offset(message.offset);
-    rd_kafka_timestamp_type_t kind{};
-    const auto timestamp = rd_kafka_message_timestamp(&message, &kind);
-    if (kind != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && timestamp != -1) {
-        record.timestamp_ms = timestamp;
-    }
-    if (message.key != nullptr) {
-        record.key = bytes_of(message.key, message.key_len);
-    }
-    if (message.payload != nullptr) {
-        record.value = bytes_of(message.payload, message.len);
-    }
+    read_message(message, record);
     if (headers) {
         const auto first = out.headers.size();
         read_headers(message, out.headers);
@@ -133,6 +102,41 @@ void take_messages(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, cons
 }
 
 }  // namespace
+
+void read_message(const rd_kafka_message_t& message, Record& out) {
+    out.offset = Offset(message.offset);
+    rd_kafka_timestamp_type_t kind{};
+    const auto timestamp = rd_kafka_message_timestamp(&message, &kind);
+    if (kind != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && timestamp != -1) {
+        out.timestamp_ms = timestamp;
+    }
+    if (message.key != nullptr) {
+        out.key = bytes_of(message.key, message.key_len);
+    }
+    if (message.payload != nullptr) {
+        out.value = bytes_of(message.payload, message.len);
+    }
+}
+
+void read_headers(const rd_kafka_message_t& message, std::vector<Header>& out) {
+    rd_kafka_headers_t* headers = nullptr;
+    if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++i) {
+        Header header;
+        header.name = name;
+        if (value != nullptr) {
+            header.value = bytes_of(value, size);
+        }
+        out.push_back(header);
+    }
+}
 
 void Poll::Impl::clear() {
     for (auto* message : messages) {

@@ -48,6 +48,11 @@ private:
     std::vector<std::unique_ptr<Poll::Impl>> free_;
 };
 
+// Offset, timestamp, key and value; views into the message.
+void read_message(const rd_kafka_message_t& message, Record& out);
+// Appends the message's headers; views into it.
+void read_headers(const rd_kafka_message_t& message, std::vector<Header>& out);
+
 // Fills `out` from the queue; waits up to `wait` for the first message.
 void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
                 bool headers, Assignment& assignment, Poll::Impl& out);
