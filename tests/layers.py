@@ -16,7 +16,7 @@ SINK = {"base", "model", "sinks"}
 APP = {"base", "model", "http", *STAGES}
 
 # One sink may use another stage, by these headers alone.
-EXCEPTIONS = {"sinks/deadletter": {"kafka/producer.hpp", "kafka/client.hpp"}}
+EXCEPTIONS = {"sinks/deadletter": {"kafka/producer.hpp", "kafka/client.hpp", "kafka/reader.hpp", "kafka/admin.hpp"}}
 
 # Foreign interfaces: who may include them.
 C_HEADERS = {

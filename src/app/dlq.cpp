@@ -9,6 +9,8 @@
 
 #include "app/dlq_parts.hpp"
 #include "app/dlq_text.hpp"
+#include "sinks/cassandra/letters.hpp"
+#include "sinks/deadletter/letters.hpp"
 #include "sinks/postgres/letters.hpp"
 
 namespace sluice {
@@ -162,15 +164,15 @@ std::vector<std::string> lanes_of(const DlqOptions& options) {
 
 Result<std::unique_ptr<LetterStore>> open_store(const Config& config, const std::string& lane) {
     const Deadline deadline = Deadline::in(server_wait);
-    if (lane != postgres_lane || !config.dead_letters.topic.empty()) {
-        return fail({.action = Action::configure,
-                     .op = "dlq",
-                     .where = config.dead_letters.place.to_string(),
-                     .code = {},
-                     .detail = "only dead letters in a table of PostgreSQL can be read so far",
-                     .hint = "use --lane postgres, or the database's own client"});
+    const auto& letters = config.dead_letters;
+    if (!letters.topic.empty()) {
+        return deadletter::open_letters(client_options(config.kafka), letters.topic,
+                                        group_of(config, lane), make_logger("kafka"), deadline);
     }
-    return postgres::open_letters(postgres_options(config), config.dead_letters.table, deadline);
+    if (lane == postgres_lane) {
+        return postgres::open_letters(postgres_options(config), letters.table, deadline);
+    }
+    return cassandra::open_letters(cassandra_options(config), letters.table, deadline);
 }
 
 int dlq(const DlqOptions& options) {

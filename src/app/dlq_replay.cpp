@@ -8,6 +8,7 @@
 #include "app/dlq_text.hpp"
 #include "decode/decode.hpp"
 #include "map/mapper.hpp"
+#include "sinks/cassandra/letters.hpp"
 #include "sinks/postgres/letters.hpp"
 
 namespace sluice {
@@ -20,7 +21,7 @@ constexpr auto server_wait = 15s;
 struct Tally {
     std::size_t replayed = 0;
     std::size_t failed = 0;
-    std::size_t gone = 0;      // Replayed or deleted by somebody else meanwhile.
+    std::size_t gone = 0;      // Replayed before, or by somebody else meanwhile.
     std::size_t unrouted = 0;  // Of topics that no route of the lane reads.
 };
 
@@ -139,8 +140,13 @@ private:
 };
 
 Result<std::unique_ptr<LetterWriter>> open_writer(const Config& config, const std::string& lane) {
-    return postgres::open_letter_writer(postgres_options(config), routes_of(config, lane),
-                                        Deadline::in(server_wait));
+    const Deadline deadline = Deadline::in(server_wait);
+    const auto routes = routes_of(config, lane);
+    if (lane == postgres_lane) {
+        return postgres::open_letter_writer(postgres_options(config), routes, deadline);
+    }
+    return cassandra::open_letter_writer(cassandra_options(config), routes, make_logger(lane),
+                                         deadline);
 }
 
 Result<bool> has_letters(LetterStore& store, const LetterFilter& filter) {
@@ -158,7 +164,7 @@ void tell(const std::string& lane, const Tally& tally, const Logger& log) {
         more += count == 0 ? "" : fmt::format(", {} {}", count, what);
     };
     add(tally.failed, "failed again and stay");
-    add(tally.gone, "were taken by somebody else meanwhile");
+    add(tally.gone, "were replayed before");
     add(tally.unrouted, "are of topics that no route of the lane reads, and stay");
     log->info("{}: {} dead letters replayed{}", lane, tally.replayed, more);
 }
@@ -186,18 +192,19 @@ int replay(const DlqOptions& options, const Logger& log) {
         }
         const auto done = Replay(lane, **store, **writer, log).run(filter);
         if (!done) {
-            log->error("{}: {}; what was replayed is no longer among the dead letters: start again",
-                       lane, done.error().message());
+            log->error("{}: {}; start again: what was replayed is not replayed twice", lane,
+                       done.error().message());
             return 1;
         }
         tell(lane, *done, log);
         found = true;
         all.replayed += done->replayed;
         all.failed += done->failed;
+        all.gone += done->gone;
     }
     if (!found && !options.record) {
         log->info("no dead letters");
-    } else if (all.replayed + all.failed == 0 && options.record) {
+    } else if (all.replayed + all.failed + all.gone == 0 && options.record) {
         log->error("no dead letter {} was replayed; `sluice dlq list` tells which there are",
                    options.record->first.at(options.record->second));
         return 1;

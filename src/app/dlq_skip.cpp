@@ -6,13 +6,16 @@
 #include <array>
 #include <cstdio>
 #include <iostream>
+#include <memory>
 #include <vector>
 
 #include "app/dlq_parts.hpp"
 #include "commit/clock.hpp"
 #include "commit/metadata.hpp"
 #include "kafka/admin.hpp"
+#include "kafka/consumer.hpp"
 #include "kafka/reader.hpp"
+#include "sinks/cassandra/letters.hpp"
 #include "sinks/postgres/pass.hpp"
 
 namespace sluice {
@@ -40,6 +43,118 @@ Error skipped(const Record& record) {
             .code = {},
             .detail = "passed over by `sluice dlq skip`",
             .hint = {}};
+}
+
+// Where one lane keeps how far it has come with a partition.
+class LaneProgress {
+public:
+    virtual ~LaneProgress() = default;
+    // Nothing where it has none.
+    virtual Result<std::optional<Position>> find(const TopicPartition& partition) = 0;
+    // After find(): makes the record a dead letter, where a table keeps them, and moves the
+    // progress past it. False: the progress has moved meanwhile.
+    virtual Result<bool> pass_over(const Record& record, const Error& why) = 0;
+    // Of the record, for a dead letter.
+    [[nodiscard]] virtual ClockMicros clock_of(const Record& record) const = 0;
+};
+
+class PostgresProgress final : public LaneProgress {
+public:
+    explicit PostgresProgress(const Config& config) : config_(config) {}
+
+    Result<std::optional<Position>> find(const TopicPartition& partition) override {
+        SLUICE_ASSIGN(auto position, postgres::progress_on(postgres_options(config_), partition,
+                                                           Deadline::in(server_wait)));
+        next_ = position ? position->next : Offset{};
+        return position;
+    }
+    Result<bool> pass_over(const Record& record, const Error& why) override {
+        return postgres::pass_over(
+            postgres_options(config_), {*record.partition, next_, record.offset.next()},
+            dead_letter_routes(config_), record, why, Deadline::in(server_wait));
+    }
+    [[nodiscard]] ClockMicros clock_of(const Record&) const override { return {}; }
+
+private:
+    const Config& config_;
+    Offset next_;
+};
+
+// The pair of offset and clock in the group's commit. Brokers take it from a stranger only while
+// the group has no members.
+class CassandraProgress final : public LaneProgress {
+public:
+    CassandraProgress(const Config& config, kafka::Consumer consumer, const Logger& log)
+        : config_(config), consumer_(std::move(consumer)), log_(log) {}
+
+    Result<std::optional<Position>> find(const TopicPartition& partition) override {
+        const Deadline deadline = Deadline::in(server_wait);
+        const std::string group = group_of(config_, cassandra_lane);
+        SLUICE_ASSIGN(const auto members, consumer_.admin().describe_group(group, deadline));
+        if (!members.members.empty()) {
+            return fail(has_members(partition, group));
+        }
+        SLUICE_ASSIGN(const auto committed, consumer_.committed(std::array{partition}, deadline));
+        const auto metadata = commit::parse_metadata(committed.front().metadata);
+        if (!committed.front().next || !metadata || !metadata->clock) {
+            return std::optional<Position>{};
+        }
+        metadata_ = *metadata;
+        return std::optional(Position{.partition = partition,
+                                      .topic_id = metadata->topic,
+                                      .next = *committed.front().next,
+                                      .clock = metadata->clock,
+                                      .start = metadata->start});
+    }
+    Result<bool> pass_over(const Record& record, const Error& why) override {
+        const ClockMicros clock = clock_of(record);
+        const Deadline deadline = Deadline::in(server_wait);
+        const auto letters = dead_letter_routes(config_);
+        if (!letters.empty()) {
+            SLUICE_TRY(cassandra::write_letter(cassandra_options(config_), letters, record, clock,
+                                               why, log_, deadline));
+        }
+        metadata_.clock = clock;
+        SLUICE_TRY(
+            consumer_.commit_first(std::array{kafka::Commit{*record.partition, record.offset.next(),
+                                                            commit::to_text(metadata_)}},
+                                   deadline));
+        return true;
+    }
+    // As the lane would tick: once, for this record.
+    [[nodiscard]] ClockMicros clock_of(const Record& record) const override {
+        commit::WriteClock clock(metadata_.clock.value_or(ClockMicros{0}));
+        return clock.tick(record.timestamp_ms);
+    }
+
+private:
+    static Error has_members(const TopicPartition& partition, const std::string& group) {
+        return {.action = Action::configure,
+                .op = "dlq.skip",
+                .where = partition.to_string(),
+                .code = {},
+                .detail = "the consumer group " + group +
+                          " has members, and takes no other's "
+                          "commit",
+                .hint = "stop the pipeline's processes first"};
+    }
+
+    const Config& config_;
+    kafka::Consumer consumer_;
+    Logger log_;
+    commit::Metadata metadata_;
+};
+
+Result<std::unique_ptr<LaneProgress>> open_progress(const Config& config, const std::string& lane,
+                                                    const Logger& log) {
+    if (lane == postgres_lane) {
+        return std::make_unique<PostgresProgress>(config);
+    }
+    SLUICE_ASSIGN(auto consumer, kafka::Consumer::open({.client = client_options(config.kafka),
+                                                        .group = group_of(config, lane),
+                                                        .instance = {}},
+                                                       make_logger("kafka")));
+    return std::make_unique<CassandraProgress>(config, std::move(consumer), log);
 }
 
 class Skip {
@@ -90,9 +205,8 @@ private:
     }
 
     Result<void> find_progress() {
-        SLUICE_ASSIGN(const auto position,
-                      postgres::progress_on(postgres_options(config_), partition_,
-                                            Deadline::in(server_wait)));
+        SLUICE_ASSIGN(progress_, open_progress(config_, lane_, log_));
+        SLUICE_ASSIGN(const auto position, progress_->find(partition_));
         if (!position) {
             return fail(refusal(partition_, offset_,
                                 "lane " + lane_ + " has no progress on this partition",
@@ -122,14 +236,11 @@ private:
 
     Result<void> pass(const Record& record) {
         const Error why = skipped(record);
-        const OffsetRange range{partition_, position_.next, record.offset.next()};
         if (auto topic = make_dead_letter_topic(config_, lane_, log_)) {
-            topic->send(record, {}, why);
+            topic->send(record, progress_->clock_of(record), why);
             SLUICE_TRY(topic->settle(Deadline::in(server_wait)));
         }
-        SLUICE_ASSIGN(const bool moved, postgres::pass_over(postgres_options(config_), range,
-                                                            dead_letter_routes(config_), record,
-                                                            why, Deadline::in(server_wait)));
+        SLUICE_ASSIGN(const bool moved, progress_->pass_over(record, why));
         if (!moved) {
             return fail(refusal(partition_, offset_, "the progress has just moved on",
                                 "start again to see where it stands"));
@@ -142,6 +253,7 @@ private:
     TopicPartition partition_;
     Offset offset_;
     Logger log_;
+    std::unique_ptr<LaneProgress> progress_;
     Position position_;
     Offset end_;
 };

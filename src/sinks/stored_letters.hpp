@@ -65,8 +65,8 @@ public:
     virtual ~LetterStore() = default;
     // "table public.lost"
     [[nodiscard]] virtual std::string name() const = 0;
-    // As they are now, by topic, partition and offset; ends early where `each` returns false.
-    // `each` may call get().
+    // As they are now; a table's by topic, partition and offset. Ends early where `each` returns
+    // false, which may call get() for the letter that it was given.
     virtual Result<void> list(const LetterFilter& filter,
                               const std::function<bool(const LetterInfo&)>& each) = 0;
     // Nothing: it is gone.
@@ -82,9 +82,9 @@ public:
     [[nodiscard]] virtual std::span<const Route> routes() const = 0;
     // The id of the topic on which the pipeline has progress.
     virtual Result<std::optional<Uuid>> topic_id(const std::string& topic) = 0;
-    // Writes the rows of the letter's record and takes the letter out of its table. False: it is
-    // no longer there, somebody else was faster, and nothing is written. After Action::retry and
-    // verify the writer is of no more use; what became of the letter, the table tells.
+    // Writes the rows of the letter's record, and takes the letter out where it is in a table.
+    // False: it was replayed before, and nothing is written. After Action::retry and verify the
+    // writer is of no more use; whoever starts again finds out what became of the letter.
     virtual Result<bool> replay(std::uint32_t route, const StoredLetter& letter,
                                 const Record& record, std::span<const Row> rows) = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "sinks/postgres/outbox.hpp"
+#include "sinks/postgres/replayed.hpp"
 #include "sinks/postgres/resolve.hpp"
 #include "sinks/postgres/writer.hpp"
 
@@ -324,6 +325,10 @@ Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline 
     }
     if (!*id) {
         return std::size_t{0};
+    }
+    const ReplayedTable replayed(options.schema, options.pipeline);
+    if (auto done = replayed.forget(*connection, deadline); !done) {
+        return fail(std::move(done).error().error);
     }
     auto forgotten = offsets.forget(*connection, deadline);
     if (!forgotten) {

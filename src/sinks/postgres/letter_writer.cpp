@@ -9,6 +9,7 @@
 #include "sinks/postgres/layout.hpp"
 #include "sinks/postgres/letters.hpp"
 #include "sinks/postgres/offsets.hpp"
+#include "sinks/postgres/replayed.hpp"
 #include "sinks/postgres/resolve.hpp"
 #include "sinks/postgres/statements.hpp"
 
@@ -33,11 +34,13 @@ Error unanswered(Error error) {
     return error;
 }
 
-class TableLetterWriter final : public LetterWriter {
+class PostgresLetterWriter final : public LetterWriter {
 public:
-    TableLetterWriter(Connection connection, OffsetsTable offsets, Resolved resolved)
+    PostgresLetterWriter(Connection connection, OffsetsTable offsets, ReplayedTable replayed,
+                         Resolved resolved)
         : connection_(std::move(connection)),
           offsets_(std::move(offsets)),
+          replayed_(std::move(replayed)),
           routes_(std::move(resolved.routes)),
           plans_(std::move(resolved.plans)) {}
 
@@ -65,7 +68,7 @@ public:
         const LetterKey& key = letter.info.key;
         SLUICE_ASSIGN(const Batch batch, encode(route, record, rows));
         for (unsigned attempt = 1;; ++attempt) {
-            auto written = write(batch, key);
+            auto written = write(batch, letter.info);
             if (written) {
                 return *written;
             }
@@ -103,15 +106,15 @@ private:
         return batch;
     }
 
-    // The delete comes first: of two replays at once the second waits for the first one's, and
-    // then finds no row.
-    Outcome<bool> write(const Batch& batch, const LetterKey& key) {
+    // The letter is taken first: of two replays at once the second waits here for the first one's
+    // end, and then takes nothing.
+    Outcome<bool> write(const Batch& batch, const LetterInfo& letter) {
         const auto& plans = plans_[batch.route()];
         const Deadline deadline = Deadline::in(statement_wait);
         if (auto opened = offsets_.open(connection_, deadline); !opened) {
             return tl::unexpected(std::move(opened).error());
         }
-        auto taken = connection_.script(delete_sql(plans.back(), key) + layout_query(plans),
+        auto taken = connection_.script(take_sql(plans.back(), letter) + layout_query(plans),
                                         deadline, "postgres.dlq");
         if (!taken) {
             return tl::unexpected(std::move(taken).error());
@@ -140,8 +143,12 @@ private:
         return true;
     }
 
-    static std::string delete_sql(const TablePlan& letters, const LetterKey& key) {
-        return "DELETE FROM " + letters.quoted + " WHERE ctid = " + quote_literal(key.handle) +
+    [[nodiscard]] std::string take_sql(const TablePlan& last, const LetterInfo& letter) const {
+        if (!last.dead_letters) {
+            return replayed_.take(letter);
+        }
+        const LetterKey& key = letter.key;
+        return "DELETE FROM " + last.quoted + " WHERE ctid = " + quote_literal(key.handle) +
                "::tid AND kafka_topic = " + quote_literal(key.partition.topic) +
                " AND kafka_partition = " + std::to_string(key.partition.partition.value()) +
                " AND kafka_offset = " + std::to_string(key.offset.value()) + "; ";
@@ -149,6 +156,7 @@ private:
 
     Connection connection_;
     OffsetsTable offsets_;
+    ReplayedTable replayed_;
     std::vector<Route> routes_;
     std::vector<std::vector<TablePlan>> plans_;
     Backoff backoff_;
@@ -184,8 +192,14 @@ Result<std::unique_ptr<LetterWriter>> open_letter_writer(const DestinationOption
     if (!resolved->missing.empty()) {
         return fail(missing_table(resolved->missing.front()));
     }
-    return std::make_unique<TableLetterWriter>(std::move(*connection), offsets,
-                                               std::move(*resolved));
+    ReplayedTable replayed(options.schema, options.pipeline);
+    if (!has_dead_letters(routes)) {
+        if (auto made = replayed.prepare(*connection, deadline); !made) {
+            return fail(std::move(made).error().error);
+        }
+    }
+    return std::make_unique<PostgresLetterWriter>(std::move(*connection), offsets,
+                                                  std::move(replayed), std::move(*resolved));
 }
 
 }  // namespace sluice::postgres

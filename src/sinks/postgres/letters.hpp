@@ -14,8 +14,9 @@ namespace sluice::postgres {
 Result<std::unique_ptr<LetterStore>> open_letters(const DestinationOptions& options,
                                                   const std::string& table, Deadline deadline);
 
-// One transaction deletes the letter and writes its rows. The routes' last targets are the dead
-// letters' table.
+// One transaction takes the letter and writes its rows. Where the routes' last targets are the
+// dead letters' table, it deletes it there. Letters of a topic are remembered by their records'
+// place and time (see replayed.hpp).
 Result<std::unique_ptr<LetterWriter>> open_letter_writer(const DestinationOptions& options,
                                                          std::span<const Route> routes,
                                                          Deadline deadline);
