@@ -242,7 +242,11 @@ private:
         }
         SLUICE_ASSIGN(const bool moved, progress_->pass_over(record, why));
         if (!moved) {
-            return fail(refusal(partition_, offset_, "the progress has just moved on",
+            return fail(refusal(partition_, offset_,
+                                config_.dead_letters.topic.empty()
+                                    ? "the progress has just moved on"
+                                    : "the progress has just moved on; the record is among the "
+                                      "dead letters nevertheless",
                                 "start again to see where it stands"));
         }
         return {};

@@ -134,6 +134,19 @@ def test_a_replayed_record_keeps_its_place_id_and_headers(sluice, database, lost
     assert [row[3] for row in replayed] == list(range(9))
 
 
+def test_a_replayed_upsert_is_as_new_as_its_replay(sluice, make_topic, database):
+    """It goes the way of all upserts: the row of its key is replaced, a column that it lacks keeps its value."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, n int, kept int)")
+    topic.send('{"id": 1, "n": 1, "kept": 5}', '{"id": 1, "n": "v1"}', '{"id": 2, "n": "v2"}', '{"id": 1, "n": 9}')
+    file = sluice.config(topic, "    postgres: {table: t, mode: upsert, key: [id]}", database, **SETTING)
+    sluice.drain_file(file).expect(0)
+    assert database.rows("SELECT * FROM t") == [(1, 9, 5)]
+    make_text(database)
+    sluice.run("dlq", "replay", "-c", file, "--all").expect(0).has("2 dead letters replayed")
+    assert sorted(database.rows("SELECT * FROM t")) == [(1, "v1", 5), (2, "v2", None)]
+
+
 def test_two_replays_at_once_write_each_letter_once(sluice, database, lost):
     count = 900
     file, topic = lost(count)
