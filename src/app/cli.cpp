@@ -184,6 +184,14 @@ std::vector<std::string> known_flags(CLI::App& command) {
     return names;
 }
 
+std::vector<std::string> commands_of(CLI::App& command) {
+    std::vector<std::string> names;
+    for (const auto* each : command.get_subcommands([](const CLI::App*) { return true; })) {
+        names.push_back(each->get_name());
+    }
+    return names;
+}
+
 // Built from the arguments and not from CLI11's text, which would quote a misplaced password.
 CliExit unknown_arguments(Parser& parser, std::span<const std::string> arguments) {
     CLI::App& command = parser.chosen();
@@ -203,10 +211,11 @@ CliExit unknown_arguments(Parser& parser, std::span<const std::string> arguments
                      (near ? "; did you mean '" + std::string(*near) + "'?" : "") + "\n" +
                      help_hint(command, parser.app));
     }
-    constexpr std::array<std::string_view, 5> commands{"run", "check", "produce", "reset", "dlq"};
-    if (&command == &parser.app && !arguments.empty()) {
-        return usage("'" + printable(arguments.front()) + "' is no command; " +
-                     allowed_names(arguments.front(), commands) + "\n");
+    const std::size_t at = &command == &parser.app ? 0 : 1;
+    if (const auto commands = commands_of(command); !commands.empty() && at < arguments.size()) {
+        const std::vector<std::string_view> allowed(commands.begin(), commands.end());
+        return usage("'" + printable(arguments[at]) + "' is no command; " +
+                     allowed_names(arguments[at], allowed) + "\n");
     }
     return usage("an argument that belongs to no flag (not shown: it may be a secret)\n" +
                  help_hint(command, parser.app));
@@ -228,7 +237,7 @@ std::optional<CliExit> parse(Parser& parser, std::span<const std::string> argume
     } catch (const CLI::Error&) {
         return usage("the arguments can't be read\n" + help_hint(parser.chosen(), parser.app));
     }
-    if (parser.chosen().get_subcommands([](const CLI::App*) { return true; }).size() > 0) {
+    if (!commands_of(parser.chosen()).empty()) {
         return usage(help_text(parser));  // A command is missing.
     }
     return std::nullopt;

@@ -99,16 +99,14 @@ void append_side(std::string_view name, const std::optional<std::string>& bytes,
 // At most `width` columns, were each character one wide.
 std::string cut(std::string text, std::size_t width) {
     std::size_t columns = 0;
+    std::size_t last = 0;  // Where the last column begins, which the dots may need.
     for (std::size_t at = 0; width > 0 && at < text.size();
          at += character_bytes(std::string_view(text).substr(at))) {
-        if (++columns > width) {
-            std::size_t end = at;
-            for (int back = 0; back < 2 && end > 0; ++back) {
-                do {
-                    --end;
-                } while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80);
-            }
-            return text.substr(0, end) + "…";
+        ++columns;
+        if (columns == width) {
+            last = at;
+        } else if (columns > width) {
+            return text.substr(0, last) + "…";
         }
     }
     return text;

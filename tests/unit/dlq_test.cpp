@@ -52,6 +52,8 @@ TEST(Dlq, WhatIsMissingIsNamed) {
     EXPECT_NE(refusal({"dlq", "list", "--lmit", "3"}).find("did you mean '--limit'"),
               std::string::npos);
     EXPECT_NE(refusal({"dlq"}).find("replay"), std::string::npos);
+    EXPECT_EQ(refusal({"dlq", "shw", "-c", "f"}),
+              "'shw' is no command; allowed: list, show, replay, skip; did you mean 'show'?\n");
     EXPECT_NE(refusal({"dlq", "list", "--lane", "mysql"}).find("`sluice dlq list --help`"),
               std::string::npos);
 }
