@@ -291,9 +291,11 @@ int skip(const DlqOptions& options, const Logger& log) {
         log->error("{}", done.error().message());
         return done.error().action == Action::configure ? 1 : 3;
     }
-    log->info("lane {} has passed over {}; a process that has stopped this partition goes on with "
-              "it after a restart",
-              options.lane, options.record->first.at(options.record->second));
+    log->info("lane {} has passed over {}{}", options.lane,
+              options.record->first.at(options.record->second),
+              options.lane == postgres_lane ? "; a process that has stopped this partition goes on "
+                                              "with it after a restart"
+                                            : "");
     return 0;
 }
 
