@@ -261,7 +261,8 @@ void History::befall() {
                                                    : random.between(8'000, 15'000)));
         } else {
             own_world.tell("process {} is told to stop", running.process.number);
-            running.lane->stop(Deadline::in(std::chrono::milliseconds{random.below(10'000)}));
+            running.lane->stop(Deadline::in(std::chrono::milliseconds{random.below(10'000)}),
+                               kafka::Membership::given_up);
         }
     }
     if (random.chance(shape_.outages)) {

@@ -211,7 +211,16 @@ Result<void> Consumer::serve() {
     return {};
 }
 
-Poll Consumer::poll(std::chrono::milliseconds, std::size_t) {
+bool Consumer::is_member() const { return true; }
+
+Result<void> Consumer::join_anew(std::span<const std::string>, Deadline) {
+    check(false, "the simulated processes have no instance names");
+    return {};
+}
+
+std::size_t Consumer::queued() const { return 0; }
+
+Poll Consumer::poll(std::chrono::milliseconds, const PollMax&) {
     (void)world->begin("kafka.poll");
     Poll poll;
     const auto records_max = world->random.between(1, 12);

@@ -62,8 +62,12 @@ public:
         }
         return real_->add(route, record, clock, row);
     }
-    void end_record(std::uint32_t route, const Record& record) override {
-        real_->end_record(route, record);
+    Result<void> bury(std::uint32_t route, const Record& record, ClockMicros clock,
+                      const Error& error) override {
+        return real_->bury(route, record, clock, error);
+    }
+    void end_record(std::uint32_t route, const Record& record, ClockMicros clock) override {
+        real_->end_record(route, record, clock);
     }
     std::vector<OffsetRange> seal() override {
         world->pass("lane.seal");
@@ -72,6 +76,7 @@ public:
     bool wait_for_room(Deadline deadline) override { return real_->wait_for_room(deadline); }
     [[nodiscard]] bool busy() const override { return real_->busy(); }
     [[nodiscard]] WriteCounts counts() const override { return real_->counts(); }
+    [[nodiscard]] WaitingBytes waiting() const override { return real_->waiting(); }
     std::vector<DestinationEvent> take_events() override {
         world->pass("lane.take_events");
         return real_->take_events();
@@ -139,6 +144,7 @@ std::unique_ptr<Lane> History::make_lane(bool until_end) {
                                      .password = {},
                                      .pool = static_cast<int>(own_world.random.between(1, 2)),
                                      .schema = "sluice",
+                                     .rows_per_s_max = {},
                                      .place = {}};
     config.cassandra = CassandraConfig{.hosts = {"model:9042"},
                                        .local_dc = {},
@@ -146,6 +152,7 @@ std::unique_ptr<Lane> History::make_lane(bool until_end) {
                                        .consistency = "local_quorum",
                                        .username = {},
                                        .password = {},
+                                       .rows_per_s_max = {},
                                        .place = {}};
     auto log = logger();
     auto destination =
@@ -159,7 +166,7 @@ std::unique_ptr<Lane> History::make_lane(bool until_end) {
                                      .headers = true},
                         .start = config.kafka.start,
                         .until_end = until_end,
-                        .dead_letters = config.dead_letters.table};
+                        .buries = true};
     return std::make_unique<Lane>(std::move(options),
                                   std::make_unique<Overheard>(std::move(destination)), log);
 }
