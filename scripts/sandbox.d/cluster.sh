@@ -82,13 +82,13 @@ cluster_cassandra_answers() {
   timeout 3 "$SANDBOX_SCRIPTS/probe.sh" cassandra "$CLUSTER_CASSANDRA_PORT" "127.0.0.$1" 2>/dev/null
 }
 
-# cluster_postgres_start N: postgres-2 is made as the standby of postgres-1; afterwards each starts as what it is.
+# cluster_postgres_start N REBALANCE_DELAY_MS: postgres-2 is made as the standby of postgres-1; afterwards each starts as what it is.
 cluster_postgres_start() {
   local POSTGRES_PORT
   # shellcheck disable=SC2034  # What it calls reads it.
   POSTGRES_PORT=$(cluster_postgres_port "$1")
   [[ $1 == 1 || -e $(data_dir postgres-2) ]] || cluster_postgres_copy postgres-1 postgres-2 || return 1
-  postgres_start cluster "postgres-$1"
+  postgres_start cluster "$2" "postgres-$1"
 }
 
 cluster_postgres_answers() {

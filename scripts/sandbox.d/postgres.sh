@@ -77,9 +77,9 @@ postgres_drop_stale_lock() {
   rm -f "$file"
 }
 
-# postgres_start PROFILE [NAME]
+# postgres_start PROFILE REBALANCE_DELAY_MS [NAME]; the delay is Kafka's alone.
 postgres_start() {
-  local name=${2:-postgres} bin dir cluster version sizes=(SHARED_BUFFERS=64MB MAX_WAL_SIZE=1GB)
+  local name=${3:-postgres} bin dir cluster version sizes=(SHARED_BUFFERS=64MB MAX_WAL_SIZE=1GB)
   bin=$(postgres_bin)
   dir=$(data_dir "$name")
   cluster=$dir/cluster

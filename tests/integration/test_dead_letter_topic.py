@@ -67,6 +67,17 @@ def test_a_dead_letter_keeps_the_record_as_it_came(sluice, make_topic, kafka, lo
             assert (message.key(), message.value(), message.timestamp()[1]) == (None, b"", 1_700_000_000_124)
 
 
+def test_a_time_that_the_topic_does_not_take_is_kept_in_a_header(sluice, make_topic, kafka, lost, database):
+    """A broker refuses what is more than an hour ahead, unless the topic says otherwise."""
+    topic = make_topic(1, message_timestamp_after_max_ms=2**63 - 1)
+    ahead = 4_000_000_000_000
+    topic.send("no JSON", timestamp=ahead)
+    sluice.drain_file(sluice.config(topic, "", database, **setting(lost))).expect(0)
+    message, = read(kafka, lost.name)
+    assert (message.value(), dict(message.headers())["sluice.timestamp"]) == (b"no JSON", str(ahead).encode())
+    sluice.run("dlq", "list", "-c", sluice.config(topic, "", database, **setting(lost))).expect(0).has("2096-10-02")
+
+
 def test_what_the_servers_refuse_goes_to_the_topic(sluice, make_topic, kafka, lost, database, own_keyspace):
     topic = make_topic(1)
     database.execute("CREATE TABLE t (id int CHECK (id % 10 <> 3), v text)")

@@ -99,6 +99,7 @@ private:
         KeptRecords record;
         std::vector<std::pair<std::string, std::string>> reasons;
         bool sent = false;
+        bool keeps_time = true;  // Until the broker refuses it: then a header has it.
     };
 
     void send(std::uint64_t tag, Letter& letter) {
@@ -117,7 +118,10 @@ private:
         for (const auto& [name, value] : letter.reasons) {
             more.push_back({name, value});
         }
-        const auto kept = letter.record.find(letter.partition, letter.offset);
+        auto kept = letter.record.find(letter.partition, letter.offset);
+        if (!letter.keeps_time) {
+            kept.record.timestamp_ms.reset();
+        }
         if (auto sent = producer_->send(topic_, kept.record, more, tag); !sent) {
             trouble_ = std::move(sent).error();
             return;
@@ -138,7 +142,22 @@ private:
         trouble_ = *error;
         letter->second.sent = false;
         again_ = Deadline::in(again_after);
+        if (error->code == "INVALID_TIMESTAMP" && letter->second.keeps_time) {
+            leave_time_out(letter->second);
+        }
         ended_ = ended_ || error->action == Action::stop;
+    }
+
+    // A broker takes no time that is more than an hour ahead of its own (Kafka 4's
+    // log.message.timestamp.after.max.ms); the record's own topic may have taken it.
+    void leave_time_out(Letter& letter) {
+        letter.keeps_time = false;
+        const auto kept = letter.record.find(letter.partition, letter.offset);
+        if (kept.record.timestamp_ms) {
+            letter.reasons.emplace_back("sluice.timestamp",
+                                        std::to_string(*kept.record.timestamp_ms));
+        }
+        again_ = Deadline::in(0ms);
     }
 
     void send_again() {
