@@ -96,7 +96,7 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
         lanes,
         counter("sluice_dead_letters_total",
                 "Records that are durable among the dead letters, by what refused them: decode, "
-                "map, encode or database."),
+                "map, encode, size or database."),
         "reason", &LaneStatus::dead_letters));
     out.push_back(of_lanes(
         lanes,

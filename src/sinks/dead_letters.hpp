@@ -70,7 +70,8 @@ public:
     // Of a record that was added.
     [[nodiscard]] Kept find(const TopicPartition& partition, Offset offset);
     [[nodiscard]] std::size_t bytes() const {
-        return bytes_.size() + entries_.size() * sizeof(Entry);
+        return bytes_.size() + entries_.size() * sizeof(Entry) +
+               headers_.size() * sizeof(HeaderLengths);
     }
 
 private:

@@ -56,6 +56,7 @@ def test_a_dead_letter_keeps_the_record_as_it_came(sluice, make_topic, kafka, lo
         assert reasons[CONNECT + "topic"].decode() == topic.name, "ours stands behind what was forged"
         assert reasons[CONNECT + "connector.name"].decode() in (f"{topic.name}.postgres", f"{topic.name}.cassandra")
         assert reasons[CONNECT + "stage"] == b"VALUE_CONVERTER"
+        assert ("sluice.clock" in reasons) == reasons[CONNECT + "connector.name"].endswith(b".cassandra")
         assert f"{topic.name}[0]@".encode() in reasons[CONNECT + "exception.message"]
         assert {name.removeprefix(CONNECT) for name in reasons if name.startswith(CONNECT)} == {
             "topic", "partition", "offset", "connector.name", "task.id", "stage", "class.name", "exception.class.name",

@@ -1,8 +1,9 @@
 #include "sinks/deadletter/topic.hpp"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
+#include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "kafka/producer.hpp"
@@ -12,8 +13,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The lock is free between two slices: a lane and its writers share the topic.
+// A lane and its writers share the topic: the lock is held for a slice, then free for a pause, or
+// whoever settles would keep the others from sending.
 constexpr auto slice = 20ms;
+constexpr auto pause = 1ms;
 // How soon what the brokers refused is sent again.
 constexpr auto again_after = 500ms;
 
@@ -55,54 +58,52 @@ public:
 
     void send(const Record& record, ClockMicros clock, const Error& error) override {
         const std::lock_guard lock(mutex_);
-        const bool known = std::ranges::any_of(pending_, [&](const auto& entry) {
-            return entry.second.offset == record.offset &&
-                   entry.second.partition == *record.partition;
-        });
-        if (known) {
-            return;
+        const auto [entry, fresh] = pending_.try_emplace({*record.partition, record.offset});
+        if (fresh) {
+            entry->second.record.add(record, clock);
+            entry->second.reasons = reasons(record, clock, error, group_);
+            send(entry);
         }
-        auto letter = pending_.try_emplace(++last_tag_).first;
-        letter->second.partition = *record.partition;
-        letter->second.offset = record.offset;
-        letter->second.record.add(record, clock);
-        letter->second.reasons = reasons(record, clock, error, group_);
-        send(letter->first, letter->second);
     }
 
     Result<void> settle(Deadline deadline) override {
-        while (true) {
-            const std::lock_guard lock(mutex_);
-            if (pending_.empty()) {
-                return {};
-            }
-            if (again_.passed()) {
-                send_again();
-            }
-            if (producer_) {
-                producer_->serve(std::min(deadline.left(), std::chrono::milliseconds{slice}));
-            }
-            if (pending_.empty()) {
-                trouble_.reset();
-                return {};
-            }
+        while (!settled()) {
             if (deadline.passed()) {
+                const std::lock_guard lock(mutex_);
                 return fail(trouble());
             }
+            std::this_thread::sleep_for(pause);
         }
+        return {};
     }
 
 private:
     struct Letter {
-        TopicPartition partition;
-        Offset offset;
         KeptRecords record;
         std::vector<std::pair<std::string, std::string>> reasons;
         bool sent = false;
         bool keeps_time = true;  // Until the broker refuses it: then a header has it.
     };
 
-    void send(std::uint64_t tag, Letter& letter) {
+    using Pending = std::map<std::pair<TopicPartition, Offset>, Letter>;
+
+    // For one slice of time.
+    bool settled() {
+        const std::lock_guard lock(mutex_);
+        if (!pending_.empty() && again_.passed()) {
+            send_again();
+        }
+        if (!pending_.empty() && producer_) {
+            producer_->serve(slice);
+        }
+        if (pending_.empty()) {
+            trouble_.reset();
+        }
+        return pending_.empty();
+    }
+
+    void send(Pending::iterator entry) {
+        Letter& letter = entry->second;
         if (!producer_) {
             auto opened = kafka::Producer::open(
                 client_, log_, [this](std::uint64_t done, const std::optional<Error>& error) {
@@ -118,44 +119,41 @@ private:
         for (const auto& [name, value] : letter.reasons) {
             more.push_back({name, value});
         }
-        auto kept = letter.record.find(letter.partition, letter.offset);
+        auto kept = kept_of(*entry);
         if (!letter.keeps_time) {
             kept.record.timestamp_ms.reset();
         }
-        if (auto sent = producer_->send(topic_, kept.record, more, tag); !sent) {
+        if (auto sent = producer_->send(topic_, kept.record, more, ++last_tag_); !sent) {
             trouble_ = std::move(sent).error();
             return;
         }
+        by_tag_.emplace(last_tag_, entry);
         letter.sent = true;
     }
 
     // Inside of serve(), so with the lock held.
     void delivered(std::uint64_t tag, const std::optional<Error>& error) {
-        const auto letter = pending_.find(tag);
-        if (letter == pending_.end()) {
-            return;
-        }
+        const auto entry = by_tag_.extract(tag).mapped();
         if (!error) {
-            pending_.erase(letter);
+            pending_.erase(entry);
             return;
         }
         trouble_ = *error;
-        letter->second.sent = false;
+        entry->second.sent = false;
         again_ = Deadline::in(again_after);
-        if (error->code == "INVALID_TIMESTAMP" && letter->second.keeps_time) {
-            leave_time_out(letter->second);
+        if (error->code == "INVALID_TIMESTAMP" && entry->second.keeps_time) {
+            leave_time_out(*entry);
         }
         ended_ = ended_ || error->action == Action::stop;
     }
 
     // A broker takes no time that is more than an hour ahead of its own (Kafka 4's
     // log.message.timestamp.after.max.ms); the record's own topic may have taken it.
-    void leave_time_out(Letter& letter) {
+    void leave_time_out(Pending::value_type& entry) {
+        Letter& letter = entry.second;
         letter.keeps_time = false;
-        const auto kept = letter.record.find(letter.partition, letter.offset);
-        if (kept.record.timestamp_ms) {
-            letter.reasons.emplace_back("sluice.timestamp",
-                                        std::to_string(*kept.record.timestamp_ms));
+        if (const auto time = kept_of(entry).record.timestamp_ms) {
+            letter.reasons.emplace_back("sluice.timestamp", std::to_string(*time));
         }
         again_ = Deadline::in(0ms);
     }
@@ -164,15 +162,20 @@ private:
         again_ = Deadline::in(again_after);
         if (std::exchange(ended_, false)) {
             producer_.reset();  // It sends nothing more; what it has is sent by the next one.
-            for (auto& [tag, letter] : pending_) {
+            by_tag_.clear();
+            for (auto& [id, letter] : pending_) {
                 letter.sent = false;
             }
         }
-        for (auto& [tag, letter] : pending_) {
-            if (!letter.sent) {
-                send(tag, letter);
+        for (auto entry = pending_.begin(); entry != pending_.end(); ++entry) {
+            if (!entry->second.sent) {
+                send(entry);
             }
         }
+    }
+
+    static KeptRecords::Kept kept_of(Pending::value_type& entry) {
+        return entry.second.record.find(entry.first.first, entry.first.second);
     }
 
     [[nodiscard]] Error trouble() const {
@@ -192,7 +195,8 @@ private:
     std::string group_;
     Logger log_;
     std::mutex mutex_;
-    std::map<std::uint64_t, Letter> pending_;  // By tag.
+    Pending pending_;
+    std::unordered_map<std::uint64_t, Pending::iterator> by_tag_;  // Those that are sent.
     std::uint64_t last_tag_ = 0;
     std::optional<Error> trouble_;
     Deadline again_ = Deadline::in(0ms);

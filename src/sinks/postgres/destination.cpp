@@ -12,6 +12,9 @@
 namespace sluice::postgres {
 namespace {
 
+// The lane's write clock begins anew at each start here: it says nothing that a replay could use.
+constexpr ClockMicros no_clock{0};
+
 // What the lane's thread keeps of a partition that is ours.
 struct PartitionState {
     std::uint64_t epoch = 0;     // Counts acquisitions.
@@ -140,7 +143,7 @@ public:
                       const Error& error) override {
         PartitionState& state = state_of(record, route);
         if (options_.dead_letter_topic) {
-            options_.dead_letter_topic->send(record, clock, error);
+            options_.dead_letter_topic->send(record, no_clock, error);
         } else {
             const auto target = static_cast<std::uint32_t>(plan_->tables[route].size() - 1);
             SLUICE_TRY(add(route, record, clock, dead_letter_mapper_.map(record, error, target)));
@@ -149,13 +152,13 @@ public:
         return {};
     }
 
-    void end_record(std::uint32_t route, const Record& record, ClockMicros clock) override {
+    void end_record(std::uint32_t route, const Record& record, ClockMicros) override {
         PartitionState& state = state_of(record, route);
         state.open.to = record.offset.next();
         const auto& letters = state.open.letters;
         const bool buried = !letters.empty() && letters.back().offset == record.offset;
         if (plan_->buries() && state.open_rows > 0 && !buried) {
-            state.open.kept.add(record, clock);
+            state.open.kept.add(record, no_clock);
         }
         state.open.records += state.open_rows > 0 ? 1 : 0;
         state.open_rows = 0;
