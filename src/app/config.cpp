@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <map>
 
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
@@ -164,21 +163,6 @@ void complete_routes(Config& config, const YamlMap& map) {
         }
         if (map.find("cassandra") != nullptr) {
             route.cassandra.push_back(events);
-        }
-    }
-}
-
-void check_topics(const Config& config, Problems& problems) {
-    std::map<std::string_view, const RouteConfig*> seen;
-    for (const auto& route : config.routes) {
-        for (const auto& topic : route.topics) {
-            const auto [before, is_new] = seen.emplace(topic, &route);
-            if (!is_new) {
-                problems.add(route.place,
-                             "the topic '" + topic + "' stands in a route already (" +
-                                 before->second->place.to_string() + ")",
-                             "give one route several targets instead");
-            }
         }
     }
 }
@@ -369,7 +353,7 @@ ConfigResult read_config(const YamlNode& root, const ConfigChecks& checks) {
     }
     complete_routes(config, *map);
     check_routed(config, *map, problems);
-    check_topics(config, problems);
+    check_topics(config.routes, problems);
     read_pipeline(*map, config);
     read_instance(*map, config);
     read_timeouts(*map, config);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
@@ -323,6 +324,21 @@ std::vector<RouteConfig> read_routes(const YamlReader& list) {
         routes.push_back(std::move(route));
     }
     return routes;
+}
+
+void check_topics(const std::vector<RouteConfig>& routes, Problems& problems) {
+    std::map<std::string_view, const RouteConfig*> seen;
+    for (const auto& route : routes) {
+        for (const auto& topic : route.topics) {
+            const auto [before, is_new] = seen.emplace(topic, &route);
+            if (!is_new) {
+                problems.add(route.place,
+                             "the topic '" + topic + "' stands in a route already (" +
+                                 before->second->place.to_string() + ")",
+                             "give one route several targets instead");
+            }
+        }
+    }
 }
 
 DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra,

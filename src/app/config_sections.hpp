@@ -24,6 +24,8 @@ KafkaConfig read_kafka(const YamlMap& map, const ConfigChecks& checks);
 PostgresConfig read_postgres(const YamlMap& map);
 CassandraConfig read_cassandra(const YamlMap& map);
 std::vector<RouteConfig> read_routes(const YamlReader& list);
+// No topic may stand in two routes.
+void check_topics(const std::vector<RouteConfig>& routes, Problems& problems);
 // `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.
 DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra,
                                     const std::vector<RouteConfig>& routes);
