@@ -113,6 +113,29 @@ TEST_F(CassandraFlow, ARefusedRecordIsBuriedAndItsPartitionGoesOn) {
     EXPECT_FALSE(flow_.busy());
 }
 
+// The first chunk's end says nothing against what passed beside the second's rows.
+TEST_F(CassandraFlow, RefusedRecordsOfSeveralChunksHoldUpNoTable) {
+    std::vector<std::int64_t> buried;
+    flow_ = Flow(2, 2, backoff,
+                 [&](Chunk& chunk, std::uint32_t piece, Offset offset, const Error&) {
+                     buried.push_back(offset.value());
+                     chunk.forget(piece, offset);
+                     return Result<void>{};
+                 });
+    const Server server = [](auto, std::int64_t offset) {
+        return offset % 10 == 4 ? &invalid : nullptr;
+    };
+    flow_.add(load(0, {0}, 0, 10));
+    run_for(1s, server);
+    flow_.add(load(0, {0}, 10, 20));
+    flow_.add(load(0, {0}, 20, 30));
+    run_for(10s, server);
+    std::ranges::sort(buried);
+    EXPECT_EQ(buried, (std::vector<std::int64_t>{4, 14, 24}));
+    EXPECT_TRUE(taken<Waiting>().empty()) << "the table is all right";
+    EXPECT_FALSE(flow_.busy());
+}
+
 TEST_F(CassandraFlow, APlaceForDeadLettersThatFailsIsWaitedFor) {
     bool takes = false;
     flow_ = Flow(

@@ -108,18 +108,22 @@ void Flow::end_probe(Load& load, bool passed, TimePoint now) {
 
 void Flow::end_route_fault(std::uint32_t route) {
     RouteState& state = routes_[route];
-    if (state.fault && state.fault->told) {
+    const bool told = state.fault && state.fault->told;
+    if (told) {
         events_.emplace_back(Waiting{std::nullopt, route});
     }
     state.fault.reset();
     while (!state.parked.empty()) {
         LoadPtr load = std::move(state.parked.back());
         state.parked.pop_back();
-        // What the table's fault said of its rows counts no longer.
-        load->alone = false;
-        load->refusals = 0;
-        load->refused_at = 0;
-        load->confirmations = 0;
+        // What the table's fault said of its rows counts no longer. While nobody blamed the table
+        // it was a record's, and what passed beside the others' rows still speaks for the table.
+        if (told) {
+            load->alone = false;
+            load->refusals = 0;
+            load->refused_at = 0;
+            load->confirmations = 0;
+        }
         queue_.push_front(std::move(load));
     }
 }
