@@ -81,14 +81,11 @@ LaneStatus Lane::status() const {
 }
 
 void Lane::Worker::run() {
-    if (start()) {
-        {
-            const std::lock_guard lock(lane_.mutex_);
-            lane_.status_.phase = LanePhase::running;
-            lane_.status_.started = true;
+    do {
+        if (start()) {
+            stream();
         }
-        stream();
-    }
+    } while (may_start_again());
     finish();
 }
 
@@ -300,9 +297,8 @@ bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition
         next_committed_check_ = Deadline::in(committed_check_every);
         std::vector<TopicPartition> all;
         for (const auto& each : topics_) {
-            for (std::int32_t p = 0; p < each.partitions; ++p) {
-                all.push_back({each.name, PartitionId{p}});
-            }
+            const auto of_topic = each.all();
+            all.insert(all.end(), of_topic.begin(), of_topic.end());
         }
         if (const auto committed = consumer_->committed(all, Deadline::in(1s))) {
             for (const auto& entry : *committed) {
@@ -336,11 +332,7 @@ void Lane::Worker::finish() {
         }
     }
     if (consumer_) {
-        std::vector<TopicPartition> ours;
-        for (const auto& [id, partition] : partitions_) {
-            ours.push_back(id);
-        }
-        destination_.release(ours, drain);
+        destination_.release(own_partitions(), drain);
         handle_events();
         commit_progress(true);
         ending_ = true;

@@ -25,6 +25,14 @@ LanePartition* Lane::Worker::find(const TopicPartition& id) {
     return found == partitions_.end() ? nullptr : &found->second;
 }
 
+std::vector<TopicPartition> Lane::Worker::own_partitions() const {
+    std::vector<TopicPartition> all;
+    for (const auto& [id, partition] : partitions_) {
+        all.push_back(id);
+    }
+    return all;
+}
+
 void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
     forget(partitions);
     for (const auto& id : partitions) {

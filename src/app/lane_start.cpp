@@ -1,18 +1,11 @@
 #include "app/lane_worker.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace sluice {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr auto place_check_every = 5s;
-constexpr auto place_wait = 1s;
-constexpr auto leave_wait = 3s;
-// Longer than a partition may take to move: it is drained for up to 5 s, and committed.
-constexpr unsigned misfits_max = 3;
 
 Error stop_error(std::string detail, std::string hint) {
     return {.action = Action::stop,
@@ -21,14 +14,6 @@ Error stop_error(std::string detail, std::string hint) {
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};
-}
-
-std::vector<TopicPartition> partitions_of(const LaneTopic& topic) {
-    std::vector<TopicPartition> all;
-    for (std::int32_t p = 0; p < topic.partitions; ++p) {
-        all.push_back({topic.name, PartitionId{p}});
-    }
-    return all;
 }
 
 // Of partitions whose progress the database keeps.
@@ -61,11 +46,13 @@ kafka::OffsetSpec offset_spec(const StartPolicy& policy) {
 
 // Tries until it works, the lane is stopped, or an error says that trying is pointless.
 bool Lane::Worker::start() {
+    set_phase(LanePhase::starting);
     Backoff backoff(500ms);  // A wrong password costs the server a tenth of a second each time.
     for (unsigned attempt = 1; !lane_.stopping_; ++attempt) {
         auto started = try_start();
         if (started) {
             set_waiting(std::nullopt);
+            set_phase(LanePhase::running);
             return true;
         }
         consumer_.reset();
@@ -83,6 +70,9 @@ bool Lane::Worker::start() {
 
 Result<void> Lane::Worker::try_start() {
     const auto deadline = Deadline::in(lane_.options_.attempt_wait);
+    if (started_) {
+        return try_join(deadline);
+    }
     SLUICE_TRY(destination_.open(deadline));
     SLUICE_TRY(make_mappers());
     SLUICE_ASSIGN(auto consumer, kafka::Consumer::open(lane_.options_.consumer, log_));
@@ -92,7 +82,9 @@ Result<void> Lane::Worker::try_start() {
     for (auto& topic : topics_) {
         SLUICE_TRY(begin_topic(topic, deadline));
     }
-    return consumer_->subscribe(topic_names(), *this);
+    SLUICE_TRY(consumer_->subscribe(topic_names(), *this));
+    started_ = true;
+    return {};
 }
 
 std::vector<std::string> Lane::Worker::topic_names() const {
@@ -138,92 +130,11 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
     }
     if (lane_.options_.until_end) {
         for (auto& topic : topics_) {
-            SLUICE_ASSIGN(topic.ends, consumer_->admin().offsets(partitions_of(topic),
-                                                                 kafka::Latest{}, deadline));
+            SLUICE_ASSIGN(topic.ends,
+                          consumer_->admin().offsets(topic.all(), kafka::Latest{}, deadline));
         }
     }
     return {};
-}
-
-// Who takes a static member's place gets its partitions as they are: the broker does not share
-// them out again, whatever the topics are by now (tried on 4.1: a topic that was added, or new
-// partitions, had no reader). So a place that no longer fits is given up first.
-Result<void> Lane::Worker::renew_membership(Deadline deadline) {
-    const auto& member = lane_.options_.consumer;
-    if (!member.instance) {
-        return {};
-    }
-    SLUICE_ASSIGN(const auto group, consumer_->admin().describe_group(member.group, deadline));
-    const auto former = std::ranges::find(group.members, member.instance,
-                                          &kafka::GroupMember::instance);
-    place_unsure_ = false;
-    if (former == group.members.end()) {
-        return {};  // Joining makes the group share out its partitions.
-    }
-    if (!group.stable) {
-        // Joining does too, unless the group has ended its rebalance by then.
-        place_unsure_ = true;
-        misfits_ = 0;
-        return {};
-    }
-    if (place_fits(group, *former)) {
-        return {};
-    }
-    tell_joins_anew();
-    return kafka::Consumer::leave_in_place_of(member, topic_names(), deadline, log_);
-}
-
-// All that is to be read has a reader, and this member has nothing else.
-bool Lane::Worker::place_fits(const kafka::GroupInfo& group, const kafka::GroupMember& own) const {
-    std::unordered_set<TopicPartition> unassigned;
-    for (const auto& topic : topics_) {
-        const auto all = partitions_of(topic);
-        unassigned.insert(all.begin(), all.end());
-    }
-    const auto foreign = [&](const TopicPartition& id) { return !unassigned.contains(id); };
-    if (std::ranges::any_of(own.assigned, foreign)) {
-        return false;
-    }
-    for (const auto& each : group.members) {
-        for (const auto& id : each.assigned) {
-            unassigned.erase(id);
-        }
-    }
-    return unassigned.empty();
-}
-
-void Lane::Worker::tell_joins_anew() {
-    log_->info("instance '{}': the topics or their partitions are others than when it joined the "
-               "group; joins anew",
-               *lane_.options_.consumer.instance);
-}
-
-// A place that was taken over amid a rebalance: whether it fits shows when that has ended.
-void Lane::Worker::watch_place() {
-    if (!place_unsure_ || !next_place_check_.passed() || !consumer_->is_member()) {
-        return;
-    }
-    const auto& member = lane_.options_.consumer;
-    const auto group = consumer_->admin().describe_group(member.group, Deadline::in(place_wait));
-    next_place_check_ = Deadline::in(place_check_every);
-    if (!group || !group->stable) {
-        return;
-    }
-    const auto own = std::ranges::find(group->members, member.instance,
-                                       &kafka::GroupMember::instance);
-    if (own != group->members.end() && place_fits(*group, *own)) {
-        place_unsure_ = false;
-        return;
-    }
-    // Also a partition that moves is nobody's until its former owner has let go of it.
-    if (++misfits_ < misfits_max) {
-        return;
-    }
-    misfits_ = 0;
-    tell_joins_anew();
-    if (auto joined = consumer_->join_anew(topic_names(), Deadline::in(leave_wait)); !joined) {
-        log_->warn("{}", joined.error().message());
-    }
 }
 
 // Two runs of one pipeline name into two databases would each get half of the partitions.
@@ -256,7 +167,7 @@ Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
 // begins: before the first write, and in one go, so that a partition without progress is known
 // to be new later on.
 Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
-    const auto all = partitions_of(topic);
+    const auto all = topic.all();
     SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
     SLUICE_ASSIGN(const auto committed, consumer_->committed(all, deadline));
     SLUICE_TRY(check_database(topic, committed));
@@ -314,7 +225,7 @@ Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& top
                                    "', and start: error refuses to begin",
                                "check the pipeline's name, or say start: earliest or latest"));
     }
-    const auto all = partitions_of(topic);
+    const auto all = topic.all();
     SLUICE_ASSIGN(const auto offsets,
                   consumer_->admin().offsets(all, offset_spec(lane_.options_.start), deadline));
     std::vector<Position> positions;

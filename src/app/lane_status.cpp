@@ -129,6 +129,12 @@ std::optional<Error> Lane::Worker::trouble() const {
     return kafka_trouble_;
 }
 
+void Lane::Worker::set_phase(LanePhase phase) {
+    const std::lock_guard lock(lane_.mutex_);
+    lane_.status_.phase = phase;
+    lane_.status_.started = lane_.status_.started || phase == LanePhase::running;
+}
+
 void Lane::Worker::set_waiting(std::optional<Error> error) {
     const std::lock_guard lock(lane_.mutex_);
     lane_.status_.waiting = std::move(error);

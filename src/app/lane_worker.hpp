@@ -1,7 +1,7 @@
-// The lane's thread. Split over six files: starting (lane_start.cpp), finding each partition's
-// position (lane_settle.cpp), owning partitions (lane_partitions.cpp), what becomes of bad records
-// (lane_dead_letters.cpp), what it tells of itself (lane_status.cpp), and the records' way
-// (lane.cpp).
+// The lane's thread. Split over seven files: starting (lane_start.cpp), its place in the group
+// (lane_membership.cpp), finding each partition's position (lane_settle.cpp), owning partitions
+// (lane_partitions.cpp), what becomes of bad records (lane_dead_letters.cpp), what it tells of
+// itself (lane_status.cpp), and the records' way (lane.cpp).
 #pragma once
 
 #include <deque>
@@ -34,11 +34,6 @@ private:
     bool start();
     Result<void> try_start();
     Result<void> describe_topics(Deadline deadline);
-    Result<void> renew_membership(Deadline deadline);
-    [[nodiscard]] bool place_fits(const kafka::GroupInfo& group,
-                                  const kafka::GroupMember& own) const;
-    void watch_place();
-    void tell_joins_anew();
     Result<void> begin_topic(LaneTopic& topic, Deadline deadline);
     Result<void> check_database(const LaneTopic& topic,
                                 std::span<const kafka::Committed> committed) const;
@@ -46,6 +41,15 @@ private:
     [[nodiscard]] std::vector<std::string> topic_names() const;
     [[nodiscard]] Error progress_conflict(const LaneTopic& topic) const;
     Result<void> make_mappers();
+
+    // lane_membership.cpp
+    Result<void> renew_membership(Deadline deadline);
+    [[nodiscard]] bool place_fits(const kafka::GroupInfo& group,
+                                  const kafka::GroupMember& own) const;
+    void watch_place();
+    void tell_joins_anew();
+    bool may_start_again();
+    Result<void> try_join(Deadline deadline);
 
     // lane_partitions.cpp
     void assigned(std::span<const TopicPartition> partitions) override;
@@ -82,6 +86,7 @@ private:
     [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
     [[nodiscard]] Position position_of(const LanePartition& partition) const;
     LanePartition* find(const TopicPartition& id);
+    [[nodiscard]] std::vector<TopicPartition> own_partitions() const;
 
     // lane_dead_letters.cpp
     Result<void> bury(LanePartition& partition, const Record& record, ClockMicros clock,
@@ -97,6 +102,7 @@ private:
     [[nodiscard]] std::uint64_t lag_of(const LanePartition& partition) const;
     [[nodiscard]] std::optional<Error> trouble() const;
     void set_waiting(std::optional<Error> error);
+    void set_phase(LanePhase phase);
 
     // lane.cpp
     void stream();
@@ -130,6 +136,12 @@ private:
     std::vector<Row> rows_of_record_;
     std::optional<RateLimit> rate_limit_;
 
+    bool started_ = false;  // Has been running once.
+    struct Fencing {
+        Error by;
+        Deadline until;  // Whoever has our name then is another process.
+    };
+    std::optional<Fencing> fenced_;
     bool place_unsure_ = false;  // Taken over in the group, and perhaps another than is needed.
     unsigned misfits_ = 0;       // How often in a row it was.
     Deadline next_place_check_ = Deadline::in(std::chrono::milliseconds{0});

@@ -56,6 +56,14 @@ struct LaneTopic {
     std::vector<Offset> ends;  // By partition, at the lane's start; for --until-end.
     // Commits that were ahead of the database's own progress at the lane's start, by partition.
     std::unordered_map<std::int32_t, Offset> ahead;
+
+    [[nodiscard]] std::vector<TopicPartition> all() const {
+        std::vector<TopicPartition> all;
+        for (std::int32_t p = 0; p < partitions; ++p) {
+            all.push_back({name, PartitionId{p}});
+        }
+        return all;
+    }
 };
 
 }  // namespace sluice

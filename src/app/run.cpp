@@ -191,12 +191,12 @@ private:
                });
     }
 
-    // What is not committed by now is done again, as after a crash. A lane that never ran has
-    // nothing to lose: it only waits for a server.
+    // What is not committed by now is done again, as after a crash. A lane that starts has nothing
+    // to lose: it only waits for a server.
     [[noreturn]] void exit_without(const std::vector<LaneStatus>& lanes, std::optional<int> early) {
         bool lost = false;
         for (const auto& lane : lanes) {
-            if (lane.phase != LanePhase::ended && lane.started) {
+            if (lane.phase != LanePhase::ended && lane.phase != LanePhase::starting) {
                 log_->error("{}: has not ended in time; exits without it", lane.name);
                 lost = true;
             }

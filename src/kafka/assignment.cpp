@@ -38,8 +38,11 @@ PartitionListHandle positions(std::span<Slot* const> slots) {
 
 Result<void> to_result(rd_kafka_error_t* raw) {
     if (const ErrorHandle error{raw}) {
-        return fail(make_error(rd_kafka_error_code(error.get()), "kafka.assign", {},
-                               rd_kafka_error_string(error.get())));
+        const auto code = rd_kafka_error_code(error.get());
+        auto failed = make_error(code, "kafka.assign", {}, rd_kafka_error_string(error.get()));
+        // Any other is the state that the group is in, which passes.
+        failed.action = code == RD_KAFKA_RESP_ERR__FATAL ? Action::stop : Action::retry;
+        return fail(std::move(failed));
     }
     return {};
 }

@@ -172,7 +172,11 @@ std::optional<Error> Troubles::sort(rd_kafka_t* client, rd_kafka_event_t* event,
                     ? TopicPartition{at->topic, PartitionId(at->partition)}.to_string()
                     : at->topic;
     }
-    return make_error(code, "kafka.client", std::move(where), std::move(text));
+    auto error = make_error(code, "kafka.client", std::move(where), std::move(text));
+    if (error.action == Action::stop) {
+        error.action = Action::retry;  // The client has not given up, whatever the brokers say.
+    }
+    return error;
 }
 
 Error Troubles::explain(Error error) const {

@@ -1,7 +1,6 @@
 #include "kafka/consumer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/check.hpp"
@@ -10,57 +9,12 @@
 #include "kafka/assignment.hpp"
 #include "kafka/commits.hpp"
 #include "kafka/connection.hpp"
+#include "kafka/consumer_conf.hpp"
 #include "kafka/poll.hpp"
 #include "kafka/translate.hpp"
 
 namespace sluice::kafka {
 namespace {
-
-Result<ConfHandle> consumer_conf(const ConsumerOptions& options) {
-    const std::array defaults{
-        // A dead process is replaced within 10 s: when its session has ended, the others hear of it
-        // with their next heartbeat. Each 2 s, it came to 10.0 s. The smallest session that brokers
-        // allow by default is 6 s.
-        Setting{"session.timeout.ms", "8000"},
-        Setting{"heartbeat.interval.ms", "1000"},
-        Setting{"max.poll.interval.ms", "600000"},
-        // librdkafka's default of 1000 starves a fast sink: it got 15 to 45 % of its capacity.
-        Setting{"fetch.queue.backoff.ms", "10"},
-        // A partition that is started waits for the fetch under way, so this stays short.
-        Setting{"fetch.wait.max.ms", "100"},
-        Setting{"fetch.error.backoff.ms", "200"},
-        // The bytes of the values limit the queue, and this all else that a record has there: the
-        // client counts neither its own 0.4 KB nor the key. 1.5 million records without a value
-        // took 411 MiB.
-        Setting{"queued.min.messages", std::to_string(options.queue_max.value() / 512)},
-        // What is asked for may come on top of a full queue, and is compressed: 4 MiB of 200-byte
-        // events cost 70 MB more at the peak than 1 MiB, and were no faster. A batch that is
-        // larger comes whole nevertheless.
-        Setting{"fetch.max.bytes", std::to_string(std::clamp<std::size_t>(
-                                       options.queue_max.value() / 16, 1 << 20, 16 << 20))},
-        Setting{"fetch.message.max.bytes", "262144"},
-        Setting{"receive.message.max.bytes", "100000000"},
-    };
-    const auto kib = std::clamp<std::size_t>(options.queue_max.value() >> 10, 1 << 10, 2'097'151);
-    std::vector<Setting> fixed{
-        {"group.id", options.group},
-        {"group.protocol", "classic"},
-        {"partition.assignment.strategy", "cooperative-sticky"},
-        {"enable.auto.commit", "false"},
-        {"enable.auto.offset.store", "false"},
-        {"auto.offset.reset", "error"},
-        {"isolation.level", "read_committed"},
-        {"check.crcs", "true"},
-        {"allow.auto.create.topics", "false"},
-        {"enable.partition.eof", "true"},
-        {"queued.max.messages.kbytes", std::to_string(kib)},
-    };
-    if (options.instance) {
-        fixed.push_back({"group.instance.id", *options.instance});
-    }
-    return make_conf(options.client, defaults, fixed,
-                     RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT);
-}
 
 // Of a member that only comes to leave.
 class Nobody final : public AssignmentListener {
@@ -69,8 +23,6 @@ public:
     void revoked(std::span<const TopicPartition>) override {}
     void lost(std::span<const TopicPartition>) override {}
 };
-
-const char* fenced_code() { return rd_kafka_err2name(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID); }
 
 }  // namespace
 
@@ -221,7 +173,7 @@ Result<void> Consumer::Impl::serve_events(int wait_ms) {
 
 std::optional<Error> Consumer::Impl::sort_trouble(rd_kafka_event_t* event) {
     auto error = troubles.sort(client, event, *log);
-    if (error && instance && error->code == fenced_code()) {
+    if (error && instance && error->code == code_fenced_instance) {
         error->where = "instance '" + *instance + "'";
         error->detail = "another process has joined the group '" + group + "' under this name";
     }
@@ -315,7 +267,7 @@ Result<void> Consumer::commit_first(std::span<const Commit> commits, Deadline de
     auto stored = impl.commits.wait(commits, deadline);
     if (!stored) {
         auto error = impl.troubles.explain(stored.error());
-        const bool refused = error.code == has_members.code || error.code == fenced_code();
+        const bool refused = error.code == has_members.code || error.code == code_fenced_instance;
         return fail(refused ? std::move(has_members) : std::move(error));
     }
     return {};

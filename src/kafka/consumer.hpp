@@ -32,6 +32,11 @@ struct ConsumerOptions {
     Bytes queue_max{16u << 20};  // Records fetched ahead, over all partitions; 1 MiB to 2 GiB.
 };
 
+// How long a member that says nothing keeps its place: 8 s, or as the properties say.
+std::chrono::milliseconds session_timeout(const ConsumerOptions& options);
+// Error::code where another member has joined the group under our instance name.
+constexpr std::string_view code_fenced_instance = "FENCED_INSTANCE_ID";
+
 // How much one poll takes.
 struct PollMax {
     std::size_t records;
@@ -123,9 +128,9 @@ public:
                                           Logger log);
     // Serves rebalances, errors and log lines; must be called at least every few seconds, also
     // while no records are wanted. An error is one after which the consumer can't go on
-    // (Action::stop; also code FENCED_INSTANCE_ID: another process has our instance name), or
-    // that the whole client meets (Action::retry: all brokers down;
-    // Action::configure: authentication, authorisation of the group).
+    // (Action::stop; among them code_fenced_instance), or that the whole client meets and tries
+    // again by itself (Action::retry: all brokers down; Action::configure: authentication,
+    // authorisation of the group).
     // The same trouble may be told many times, each few seconds: limit what is logged.
     Result<void> serve();
     // Waits up to `wait` for a first record, then takes what is there without waiting more.

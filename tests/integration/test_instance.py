@@ -6,9 +6,10 @@ import threading
 import time
 import pytest
 import verify
+from confluent_kafka import Consumer
 from servers import eventually
 
-SESSION = 8.0  # session.timeout.ms, as src/kafka/consumer.cpp sets it.
+SESSION = 8.0  # session.timeout.ms, as src/kafka/consumer_conf.cpp sets it.
 
 
 class Writer(threading.Thread):
@@ -198,6 +199,29 @@ def test_the_same_name_on_another_host_ends_the_older_process(sluice, make_topic
         before = database.progress(topic)
         eventually(lambda: database.progress(topic) > before, what="the newer one goes on")
     newer.stop().expect(0)
+    sluice.drain(topic, database, keyspace, "--instance", "a").expect(0)
+    verify.assert_equal(topic, database, keyspace)
+
+
+def test_a_place_whose_holder_is_gone_is_taken_again(sluice, make_topic, kafka, database, keyspace):
+    """Such a holder is also a broker's memory of the membership before, when it comes back from a crash amid a rebalance."""
+    topic = make_topic(4)
+    with Writer(topic, 4):
+        process = sluice.start(*flags_of(sluice, topic, database, keyspace, "a"))
+        wait_for_shares(topic, [4])
+        for lane in ("postgres", "cassandra"):
+            thief = Consumer({"bootstrap.servers": kafka.brokers, "group.id": f"{topic.name}.{lane}", "group.instance.id": "a",
+                              "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky"})
+            thief.subscribe([topic.name])
+            eventually(lambda c=thief: c.poll(0.1) or c.memberid(), 30, "joining")
+            process.wait_for(f"{lane}: instance 'a': another process has joined the group", 30)
+            thief.close()  # A static member does not leave.
+        for lane in ("postgres", "cassandra"):
+            process.wait_for(f"{lane}: instance 'a': waits for the end of its name's session")
+        before = database.progress(topic)
+        eventually(lambda: process.running() and database.progress(topic) > before, 40, "the rows go on")
+        wait_for_shares(topic, [4])
+    process.stop().expect(0)
     sluice.drain(topic, database, keyspace, "--instance", "a").expect(0)
     verify.assert_equal(topic, database, keyspace)
 
