@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 TICK_S = 0.05
 TRANSFERS_SHARE = 0.2
@@ -43,8 +43,7 @@ class Load(threading.Thread):
 
     def _run(self):
         plain = self.kafka.new_producer(enable_idempotence=True)
-        bank = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=20_000)
-        bank.init_transactions(60)
+        self.bank = self._new_bank()
         began, owed = time.monotonic(), 0.0
         while not self.ending.is_set() and (self.goal is None or self.sequence < self.goal):
             due = (time.monotonic() - began) * self.rate
@@ -55,7 +54,7 @@ class Load(threading.Thread):
                 self._change(plain)
             plain.poll(0)
             if transfers:
-                self._transfer(bank, transfers)
+                self._transfer(transfers)
             self.ending.wait(TICK_S)
         assert plain.flush(120) == 0, "the broker does not take the load's records"
 
@@ -92,9 +91,45 @@ class Load(threading.Thread):
             value = self._value(1, version, self.rng.randrange(1000))
         self._send(producer, f"k{number}", value, self.acked.setdefault("plain", []))
 
-    def _transfer(self, producer, count):
+    def _new_bank(self):
+        bank = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=20_000)
+        bank.init_transactions(60)
+        return bank
+
+    def _transfer(self, count):
+        producer, after, acked = self.bank, dict(self.accounts), []
+        try:
+            committed = self._try_transfer(producer, count, after, acked)
+        except KafkaException as problem:
+            if not problem.args[0].fatal():
+                raise
+            # Brokers that die may leave a producer that nobody knows. Its transaction ends as the next one begins.
+            self.bank = self._new_bank()
+            committed = bool(acked) and self._is_there(*acked[0])
+        if committed:
+            self.accounts = after
+            self.acked.setdefault("bank", []).extend(acked)
+        else:
+            self.aborts += 1
+
+    def _is_there(self, partition, offset):
+        """Whether a reader of what is committed finds this record."""
+        reader = Consumer({"bootstrap.servers": self.kafka.brokers, "group.id": "nobody", "isolation.level": "read_committed",
+                           "enable.partition.eof": True, "enable.auto.commit": False})
+        reader.assign([TopicPartition(self.topic, partition, offset)])
+        try:
+            while True:
+                message = reader.poll(60)
+                assert message is not None, f"{self.topic}[{partition}] can't be read"
+                if not message.error():
+                    return message.offset() == offset
+                if message.error().code() == KafkaError._PARTITION_EOF:
+                    return False
+        finally:
+            reader.close()
+
+    def _try_transfer(self, producer, count, after, acked):
         producer.begin_transaction()
-        after, acked = dict(self.accounts), []
         for _ in range(count):
             amount = self.rng.randrange(1, 100)
             for key, change in zip(self.rng.sample(list(after), 2), (-amount, amount)):
@@ -104,13 +139,8 @@ class Load(threading.Thread):
         self.transactions += 1
         if self.rng.random() < self.aborted:
             producer.abort_transaction(60)
-            self.aborts += 1
-            return
-        if not self._commit(producer):
-            self.aborts += 1
-            return
-        self.accounts = after
-        self.acked.setdefault("bank", []).extend(acked)
+            return False
+        return self._commit(producer)
 
     @staticmethod
     def _commit(producer):

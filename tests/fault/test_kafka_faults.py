@@ -1,7 +1,24 @@
-"""What happens to the topic."""
+"""What happens to the topic and to its broker."""
+
+import time
 
 import pytest
 from confluent_kafka.admin import NewPartitions
+from servers import sandbox
+
+
+def test_07_the_coordinator_dies_amid_rebalances(arena):
+    """The only broker, which then knows the members that there were when the last rebalance had ended."""
+    with arena.run(7, "the coordinator killed, 5 times") as run:
+        run.start(2)
+        for _ in range(5):
+            with run.fault():
+                victim = arena.rng.choice(run.living())
+                victim.kill()
+                run.start_one(victim.instance)
+                time.sleep(arena.rng.random() * 2)  # Not to wait for something: the random time.
+                sandbox("kill", "kafka")
+                sandbox("start", "kafka")
 
 
 @pytest.mark.quick
