@@ -23,6 +23,7 @@ def pytest_addoption(parser):
     group.addoption("--records", type=int, default=100_000, help="at least so many a row (100000)")
     group.addoption("--rate", type=int, default=6000, help="records a second (6000)")
     group.addoption("--kills", type=int, default=20, help="of row 1 (20)")
+    group.addoption("--minutes", type=float, default=3.0, help="of row 46 (3)")
     group.addoption("--seed", type=int, help="what the run before has printed")
 
 

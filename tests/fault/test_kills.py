@@ -26,6 +26,27 @@ def test_01_kill_9_at_random_times(arena, request):
               f"90 % {took[int(0.9 * (kills - 1))]:.2f} s, longest {took[-1]:.2f} s")
 
 
+def test_01_one_of_three_killed_every_5_s(arena):
+    """And one frozen past its session and thawed, meanwhile."""
+    kills, frozen_at, thawed_at = 36, 6, 10
+    with arena.run(1, f"one of three killed every 5 s, {kills} times", load={"rate": min(arena.rate, 2000)}) as run:
+        run.start(3)
+        run.wait_for_commits()
+        frozen, *others = run.living()
+        others = [process.instance for process in others]
+        for number in range(kills):
+            due = time.monotonic() + 5
+            if number == frozen_at:
+                frozen.freeze()
+            if number == thawed_at:
+                frozen.thaw()
+            victim = arena.rng.choice([process for process in run.living() if process.instance in others])
+            victim.kill()
+            run.start_one(victim.instance)
+            time.sleep(max(0.0, due - time.monotonic()))  # Not to wait for something: the kills' pace.
+        run.healed()
+
+
 PLACES = ("postgres.before_begin", "postgres.advanced", "postgres.in_copy", "postgres.before_commit", "postgres.committed",
           "cassandra.before_write", "cassandra.acknowledged", "kafka.before_commit", "kafka.committed", "lane.assigned",
           "dead_letter.before_write")
