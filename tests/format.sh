@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that clang-format 14 would change nothing in src, tests/unit and tests/simulator, naming each place that it would. Where
+# Checks that clang-format 14 would change nothing in src and the C++ of tests, naming each place that it would. Where
 # ShellCheck is installed, the scripts are checked too.
 #   tests/format.sh         the checks
 #   tests/format.sh --fix   rewrites the C++ files
@@ -11,7 +11,7 @@ tool=$(command -v clang-format-14) || {
   echo 'format: clang-format-14 is missing; install the package clang-format-14' >&2
   exit 1
 }
-mapfile -d '' files < <(find src tests/unit tests/simulator \( -name '*.cpp' -o -name '*.hpp' \) -print0 | sort -z)
+mapfile -d '' files < <(find src tests/unit tests/failpoints tests/simulator \( -name '*.cpp' -o -name '*.hpp' \) -print0 | sort -z)
 [[ ${#files[@]} -gt 0 ]] || { echo 'format: no sources' >&2 && exit 1; }
 mapfile -t scripts < <(grep -lE '^#!/usr/bin/env bash|^# shellcheck shell=bash' -r scripts tests/*.sh .ci)
 

@@ -30,7 +30,7 @@ C_HEADERS = {
 # of what it includes.
 PRIVATE = {
     "kafka/handles.hpp", "kafka/connection.hpp", "kafka/admin_impl.hpp", "kafka/assignment.hpp", "kafka/commits.hpp",
-    "kafka/poll.hpp", "sinks/cassandra/bridge.hpp", "sinks/cassandra/chunk.hpp", "sinks/cassandra/flow.hpp",
+    "kafka/consumer_conf.hpp", "kafka/poll.hpp", "sinks/cassandra/bridge.hpp", "sinks/cassandra/chunk.hpp", "sinks/cassandra/flow.hpp",
     "sinks/cassandra/mailbox.hpp",
     "sinks/postgres/libpq.hpp",
 }

@@ -8,6 +8,7 @@
     # Here the load ends, both lanes reach the topic's end, and the checker looks."""
 
 import json
+import os
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import verify
-from checker import STATE, Verdict, Watch, check_cassandra, check_postgres
+from checker import STATE, Verdict, Watch, check_cassandra, check_postgres, is_bad, letters_of
 from load import Load
 from servers import ROOT, eventually
 from test_metrics import Pages, free_address
@@ -70,14 +71,15 @@ def stands_still(process):
 
 
 class Run:
-    def __init__(self, arena, row, fault, *, partitions=4, records=None, load=None, topic=None, dead_letters=None, tables=None,
-                 settings=None):
+    def __init__(self, arena, row, fault, *, partitions=4, records=None, load=None, topic=None, dead_letters=None,
+                 letter_topic=None, tables=None, settings=None):
         self.arena, self.row, self.name = arena, row, fault
         self.kafka, self.database, self.keyspace, self.sluice = arena.kafka, arena.database, arena.keyspace, arena.sluice
         self.topic = arena.make_topic(partitions, **(topic or {}))
         self.records = records or arena.records
         self.seed = arena.rng.randrange(1 << 32)
         self.load = Load(self.kafka, self.topic.name, partitions, self.seed, **{"rate": arena.rate, **(load or {})})
+        self.letter_topic = letter_topic
         self.dead_letters, self.settings, self.tables = dead_letters, dict(settings or {}), tables or {}
         self.watch = Watch(self.database, dead_letters)
         self.progress = {"postgres": Progress(self._look_at_postgres),
@@ -117,7 +119,7 @@ class Run:
         return process
 
     def start_one(self, instance, program=None, **environment):
-        """A process under that name: again, where there was one. With SLUICE_FAILPOINT it is the build that knows those."""
+        """A process under that name: again, where there was one. With SLUICE_FAILPOINT it is the program that knows those."""
         if instance not in self.files:
             address = free_address()
             self.files[instance] = (self.sluice.config(
@@ -125,6 +127,7 @@ class Run:
                 f"    cassandra: {self.settings_of('cassandra')}\n", self.database, self.keyspace,
                 instance=instance, http=f"{{listen: '{address}'}}",
                 **({"dead_letters": f"{{table: {self.dead_letters}}}"} if self.dead_letters else {}),
+                **({"dead_letters": f"{{topic: {self.letter_topic}}}"} if self.letter_topic else {}),
                 **{name: value for name, value in self.settings.items() if name not in LANES}), Pages(address))
         file, pages = self.files[instance]
         if "SLUICE_FAILPOINT" in environment:
@@ -277,9 +280,16 @@ class Run:
         stored = self.stored() if self.stopped_partitions else {}
         of = {lane: {at: record for at, record in truth.items()
                      if at[0] not in self.stopped_partitions or at[1] < stored[lane].get(at[0], 0)} for lane in LANES}
-        self.watch.judge(self.verdict, truth)
-        check_postgres(self.verdict, of["postgres"], self.database, self.dead_letters)
-        check_cassandra(self.verdict, of["cassandra"], self.keyspace, self.topic.name, self.dead_letters, self.new_partitions)
+        letters = dict.fromkeys(LANES)
+        if self.letter_topic:
+            found = verify.read_topic(self.kafka.brokers, self.letter_topic).values()
+            letters = {lane: letters_of(lane, found) for lane in LANES}
+            self.watch.judge(self.verdict, {at: record for at, record in truth.items() if not is_bad(record)})
+        else:
+            self.watch.judge(self.verdict, truth)
+        check_postgres(self.verdict, of["postgres"], self.database, self.dead_letters, letters["postgres"])
+        check_cassandra(self.verdict, of["cassandra"], self.keyspace, self.topic.name, self.dead_letters, self.new_partitions,
+                        letters["cassandra"])
 
     def _check_counts(self, truth):
         """What was mapped was written, and once. Exact where one process has it all; else some is counted by two."""
@@ -326,7 +336,7 @@ class Run:
 class Arena:
     """What the rows of one test run share: servers, options, and where verdicts go."""
 
-    failpoint_binary = ROOT / "build/faults/sluice"
+    failpoint_binary = Path(os.environ["SLUICE_BINARY"]).absolute().parent / "tests/sluice_failpoints"
 
     def __init__(self, addresses, kafka, database, keyspace, sluice, make_topic, proxy, rng, records, rate, verdicts):
         self.addresses, self.proxy = addresses, proxy

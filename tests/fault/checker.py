@@ -14,6 +14,7 @@ import psycopg
 import verify
 
 COLUMNS = ("uuid", "producer", "seq", "version", "amount")
+LETTERS = "SELECT kafka_partition, kafka_offset, key, value FROM "
 STATE = "id, uuid, producer, seq, version, amount, kafka_partition, kafka_offset"
 LAST_YEAR_US = 7_258_118_400_000_000  # 2200-01-01: later times count as absent.
 
@@ -97,11 +98,23 @@ def is_bad(record):
     return record.value == b"bad"
 
 
-def check_postgres(verdict, truth, database, dead_letters=None, bad=is_bad):
+def letters_of(lane, messages):
+    """Those of its letters that stand in a topic, as rows. One that stands there twice counts once."""
+    found = {}
+    for message in messages:
+        headers = {name.removeprefix("__connect.errors."): value.decode() for name, value in message.headers
+                   if name.startswith("__connect.errors.")}
+        if headers["connector.name"].endswith("." + lane):
+            at = int(headers["partition"]), int(headers["offset"])
+            found[at] = (*at, message.key, message.value)
+    return list(found.values())
+
+
+def check_postgres(verdict, truth, database, dead_letters=None, letters=None, bad=is_bad):
     good = {at: record for at, record in truth.items() if not bad(record)}
     check_events(verdict, "postgres events", good, verify.postgres_events(database, "data"))
-    check_events(verdict, "postgres dead letters", {at: truth[at] for at in truth.keys() - good.keys()}, database.rows(
-        f"SELECT kafka_partition, kafka_offset, key, value FROM {dead_letters}") if dead_letters else [])
+    check_events(verdict, "postgres dead letters", {at: truth[at] for at in truth.keys() - good.keys()}, letters if letters is not None
+                 else database.rows(LETTERS + dead_letters) if dead_letters else [])
     check_state(verdict, "postgres state", fold(good), database.rows(f"SELECT {STATE} FROM state"))
     verdict.add("divergent", "postgres versions that went back", database.rows(
         "SELECT id, version, before FROM (SELECT id, version, lag(version) OVER (PARTITION BY id ORDER BY at) AS before "
@@ -110,13 +123,13 @@ def check_postgres(verdict, truth, database, dead_letters=None, bad=is_bad):
     verdict.add("divergent", "postgres bank", [bank] if bank else [])
 
 
-def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, new_partitions=(), bad=is_bad):
+def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, new_partitions=(), letters=None, bad=is_bad):
     good = {at: record for at, record in truth.items() if not bad(record)}
     rows = keyspace.rows("SELECT kafka_partition, kafka_offset, key, data, WRITETIME(timestamp), WRITETIME(key), "
                          f"WRITETIME(data) FROM {{ks}}.events WHERE kafka_topic = '{topic}' ALLOW FILTERING")
     check_events(verdict, "cassandra events", good, [tuple(row[:4]) for row in rows])
-    check_events(verdict, "cassandra dead letters", {at: truth[at] for at in truth.keys() - good.keys()}, keyspace.rows(
-        f"SELECT kafka_partition, kafka_offset, key, value FROM {{ks}}.{dead_letters}") if dead_letters else [])
+    check_events(verdict, "cassandra dead letters", {at: truth[at] for at in truth.keys() - good.keys()}, letters if letters is not None
+                 else keyspace.rows(LETTERS + "{ks}." + dead_letters) if dead_letters else [])
     names = [name.strip() for name in STATE.split(",")]
     times = ", ".join(f"WRITETIME({name})" for name in names[1:])
     state = keyspace.rows(f"SELECT {STATE}, {times} FROM {{ks}}.state")

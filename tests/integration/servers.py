@@ -16,7 +16,8 @@ from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPo
 from cassandra.query import tuple_factory
 from confluent_kafka import (ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection,
                              TopicPartition)
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic,
+                                    OffsetSpec)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -207,6 +208,13 @@ class Kafka:
         made[name].result(30)
         self.wait_for(name, lambda topic: topic and len(topic.partitions) == partitions and
                       all(p.leader >= 0 for p in topic.partitions.values()))
+
+    def configure(self, name, **config):
+        """Of a topic; names with _ for each dot."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[
+            ConfigEntry(key.replace("_", "."), str(value), incremental_operation=AlterConfigOpType.SET)
+            for key, value in config.items()])
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
 
     def drop(self, name):
         """Whether it is there or not."""
