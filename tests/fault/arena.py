@@ -88,6 +88,7 @@ class Run:
         self.peaks, self.recoveries, self.counted, self.verdict = {}, [], [], Verdict()
         self.known, self.new_partitions, self.stopped_partitions = {}, (), ()
         self.disturbed = self.made_again = False
+        self.checks = []  # More of them: check(verdict, truth).
 
     # Processes.
 
@@ -290,6 +291,8 @@ class Run:
         check_postgres(self.verdict, of["postgres"], self.database, self.dead_letters, letters["postgres"])
         check_cassandra(self.verdict, of["cassandra"], self.keyspace, self.topic.name, self.dead_letters, self.new_partitions,
                         letters["cassandra"])
+        for check in self.checks:
+            check(self.verdict, truth)
 
     def _check_counts(self, truth):
         """What was mapped was written, and once. Exact where one process has it all; else some is counted by two."""
@@ -299,7 +302,8 @@ class Run:
         def counts(lane):
             records, letters, mapped, rows, skipped = (self.sample(f"sluice_{name}_total", lane) for name in (
                 "records", "dead_letters", "rows_mapped", "rows", "rows_skipped"))
-            return (records, mapped, rows + skipped), (len(truth), 2 * (len(truth) - letters), mapped)
+            targets = 1 + self.settings_of(lane).count("table: ")
+            return (records, mapped, rows + skipped), (len(truth), targets * (len(truth) - letters), mapped)
         for lane in LANES:
             with suppress(AssertionError):  # The pages are renewed ten times a second.
                 eventually(lambda at=lane: len(set(counts(at))) == 1, 5)

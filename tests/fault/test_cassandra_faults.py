@@ -1,0 +1,57 @@
+"""Cassandra's tables change while they are written, and its disk fills."""
+
+import pytest
+from arena import TARGETS
+from checker import fold
+
+SIDE = "CREATE TABLE {ks}.side (id text PRIMARY KEY, version bigint)"
+TARGETS_AND_SIDE = (TARGETS.replace("columns: {", "columns: {note: value.uuid, ").removesuffix("]") +
+                    ", {table: side, mode: upsert, key: [id], columns: {id: key, version: value.version}}]")
+CHANGES = {
+    "a column is dropped and added": ("ALTER TABLE {ks}.state DROP note", "ALTER TABLE {ks}.state ADD note text"),
+    "a table is dropped and made again": ("DROP TABLE {ks}.side", SIDE),
+    "a table is truncated": ("TRUNCATE {ks}.side", None),
+}
+
+
+def table_ids(run):
+    return dict(run.keyspace.rows(f"SELECT table_name, id FROM system_schema.tables WHERE keyspace_name = '{run.keyspace.name}'"))
+
+
+def check_side(run, ends):
+    """What was dropped takes its rows along. Every key that was written to after `ends` is there again, as it was written."""
+    def check(verdict, truth):
+        last = fold(truth)
+        found = dict(run.keyspace.rows("SELECT id, version FROM {ks}.side"))
+        notes = {row[0]: row[1:] for row in run.keyspace.rows("SELECT id, uuid, note FROM {ks}.state")}
+        due = {key for key, (*_, partition, offset) in last.items() if offset >= ends[partition]}
+        assert len(due) > 100, f"{len(due)} keys after the last change"
+        verdict.add("lost", "cassandra side", due - found.keys())
+        verdict.add("divergent", "cassandra side", (key for key in found if key not in last or found[key] != last[key][3]))
+        verdict.add("lost", "cassandra notes", (key for key in due if notes[key][0] != notes[key][1]))
+        verdict.add("divergent", "cassandra notes", (key for key, (uuid, note) in notes.items() if note not in (None, uuid)))
+    return check
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("what", CHANGES)
+def test_40_a_table_changes(arena, what):
+    """Its statements are prepared again, also for a table of the same name and another id."""
+    breaks, mends = CHANGES[what]
+    with arena.run(40, what, settings={"cassandra": TARGETS_AND_SIDE}) as run:
+        run.keyspace.execute("ALTER TABLE {ks}.state ADD note text", SIDE)
+        process = run.start()
+        with run.fault():
+            before = table_ids(run)
+            assert run.keyspace.rows("SELECT id FROM {ks}.side LIMIT 1"), "there is something to lose"
+            run.keyspace.execute(breaks)
+            if mends:
+                process.wait_for("cassandra: .*route 1 can't be written", 60)
+                run.load.more(2 * run.load.rate)
+                run.keyspace.execute(mends)
+            assert (table_ids(run)["side"] == before["side"]) == (mends != SIDE)
+            ends = run.kafka.ends(run.topic.name)
+            run.load.more(run.load.rate)
+        if mends:
+            run.expect_retries("cassandra", "configuration")
+        run.checks.append(check_side(run, ends))
