@@ -3,12 +3,27 @@
 
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
+#include "app/interpolate.hpp"
 
 namespace sluice {
 namespace {
 
+// A file may be written anew while we run: it is read at each login.
+std::optional<std::string> in_file_now(const std::string& spelling) {
+    const auto now = interpolate(spelling, [](const std::string&) { return std::nullopt; });
+    // Empty for a moment, where it is not replaced but written over.
+    return now && !now->text.empty() ? std::optional(now->text) : std::nullopt;
+}
+
 Password make_password(const Text& text) {
-    return {Secret(text.value), is_bare_reference(text.spelling) ? text.spelling : std::string()};
+    if (!is_bare_reference(text.spelling)) {
+        return {Secret(text.value), {}};
+    }
+    Secret::Source source;
+    if (text.spelling.starts_with("${file:")) {
+        source = [spelling = text.spelling] { return in_file_now(spelling); };
+    }
+    return {Secret(text.value, std::move(source)), text.spelling};
 }
 
 std::optional<std::string> optional_text(const YamlMap& map, std::string_view name) {

@@ -178,6 +178,23 @@ routes: [{topic: t}]
     EXPECT_EQ(config.cassandra->password->secret.reveal(), canary);
 }
 
+TEST(Config, APasswordsFileIsReadAtEachLogin) {
+    const std::string path = testing::TempDir() + "rotated-password";
+    const auto write = [&path](const std::string& text) { std::ofstream(path) << text; };
+    write("first\n");
+    const Config config = good("kafka: {brokers: k}\nroutes: [{topic: t}]\n"
+                               "postgres: {url: 'postgresql://u@h/d', password: '${file:" +
+                               path + "}'}\n");
+    const Secret& secret = config.postgres->password->secret;
+    EXPECT_EQ(secret.reveal(), "first");
+    write("second\n");
+    EXPECT_EQ(secret.reveal(), "second");
+    write("");
+    EXPECT_EQ(secret.reveal(), "first");
+    std::filesystem::remove(path);
+    EXPECT_EQ(secret.reveal(), "first");
+}
+
 TEST(Config, OddTextsSurvivePrinting) {
     for (const std::string text :
          {"a: b", "null", "~", "$${X}", "#no", "- x", "a\\b\"c", "ключ", "tab\t", "x:", "'"}) {

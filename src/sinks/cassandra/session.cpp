@@ -147,7 +147,9 @@ Result<Session> Session::connect(const ConnectOptions& options, Deadline deadlin
     raw.hosts = hosts.data();
     raw.hosts_size = hosts.size();
     raw.username = text_or_null(options.username);
-    raw.password = options.password ? options.password->reveal().c_str() : nullptr;
+    const auto password = options.password ? std::optional(options.password->reveal())
+                                           : std::nullopt;
+    raw.password = text_or_null(password);
     raw.local_dc = text_or_null(options.local_dc);
     raw.application_name = options.application_name.c_str();
     raw.connect_timeout_ms = millis_left(deadline);
