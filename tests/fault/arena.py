@@ -191,10 +191,11 @@ class Run:
             connection.execute(statement)
             yield
 
-    def end_sessions(self):
+    def end_sessions(self, user="sluice"):
         """How many sessions of the lane in PostgreSQL there were."""
-        return len(self.database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
-                                      f"'sluice:{self.topic.name}'"))
+        with self.database.connect(user, user) as connection:
+            return len(connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+                                          f"'sluice:{self.topic.name}'").fetchall())
 
     @contextmanager
     def fault(self, lanes=LANES):

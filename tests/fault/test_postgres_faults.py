@@ -7,6 +7,8 @@ import psycopg
 import pytest
 from servers import eventually, sandbox
 
+MEMORY_MIB = 256  # The process's budget, `memory`.
+
 
 @pytest.mark.quick
 def test_18_postgres_is_killed(arena):
@@ -132,6 +134,47 @@ def test_31_a_partition_of_the_table_is_missing(arena):
             run.load.more(2 * run.load.rate)
             run.database.execute("CREATE TABLE events1 PARTITION OF events FOR VALUES FROM (3000) TO (maxvalue)")
         run.expect_retries("postgres", "23", "configuration")
+
+
+@pytest.mark.quick
+def test_32_the_password_changes(arena, names, tmp_path):
+    """The lane's sessions have ended, and its password's file is written anew only after it was refused."""
+    secret = tmp_path / "password"
+    secret.write_text("secret\n")
+    with arena.run(32, "the password is rotated") as run:
+        role = names.new()
+        url = run.database.create_role(role, "GRANT {role} TO sluice", f"GRANT CREATE ON DATABASE {run.database.name} TO {{role}}",
+                                       "GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+                                       "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}")
+        run.settings.update(url=url, password=f"'${{file:{secret}}}'")
+        process = run.start()
+        with run.fault():
+            run.database.execute(f"ALTER ROLE {role} PASSWORD 'another'")
+            assert run.end_sessions("postgres") > 0
+            process.wait_for("postgres: waits: .*28P01", 60)
+            run.load.more(2 * run.load.rate)
+            secret.write_text("another\n")
+        run.expect_retries("postgres", "28", "configuration")
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_33_a_slow_database(arena, lane):
+    """Half a second each way and 1 Mbit/s, a tenth of what the load needs: what waits is bounded, and no more is taken."""
+    with arena.run(33, f"1 Mbit/s and 500 ms before {lane}") as run:
+        proxy = run.through_proxy(lane)
+        process = run.start()
+        with run.fault():
+            proxy.set(latency_s=0.5, bytes_per_s=125_000)
+            run.expect_lag(process, lane)
+
+            def flat():
+                before = run.peaks[process.pid]
+                run.load.more(10 * run.load.rate)
+                return run.peaks[process.pid] < before + 4
+            eventually(flat, 120, "memory stays where it is")
+            run.expect_lag(process, lane)
+            proxy.heal()
+        assert max(run.peaks.values()) < MEMORY_MIB, run.peaks
 
 
 @pytest.mark.quick
