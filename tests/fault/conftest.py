@@ -12,6 +12,7 @@ from servers import ROOT
 sys.path.insert(0, str(Path(__file__).parent))
 
 from arena import Arena  # noqa: E402
+from disk import Disk  # noqa: E402
 
 LOGS = ROOT / "build/logs/faults"
 VERDICTS = LOGS / "verdicts.jsonl"
@@ -68,6 +69,20 @@ def proxy():
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def disk():
+    """Mounts small disks: disk(server's pid, path, mib)."""
+    made = []
+
+    def make(*arguments):
+        made.append(Disk(*arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.remove()
 
 
 @pytest.fixture

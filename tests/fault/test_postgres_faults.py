@@ -1,11 +1,12 @@
 """PostgreSQL dies, freezes, refuses, answers late or not at all."""
 
+import tempfile
 import threading
 from contextlib import suppress
 
 import psycopg
 import pytest
-from servers import eventually, sandbox
+from servers import eventually, sandbox, sandbox_environment
 
 MEMORY_MIB = 256  # The process's budget, `memory`.
 
@@ -61,6 +62,28 @@ def test_23_postgres_is_frozen(arena):
                 run.expect_lag(process, "postgres")
             finally:
                 sandbox("thaw", "postgres")
+
+
+@pytest.mark.quick
+def test_26_the_disk_is_full(arena, disk, names):
+    """Of one table, and then there is room again."""
+    space, folder = names.new(), tempfile.mkdtemp()
+    small = disk(sandbox_environment()["SLUICE_PID_POSTGRES"], folder, 1024)
+    with arena.run(26, "the disk of a table is full") as run:
+        with run.database.connect("postgres", "postgres") as connection:
+            connection.execute(f"CREATE TABLESPACE {space} LOCATION '{folder}'")
+            connection.execute(f"ALTER TABLE events SET TABLESPACE {space}")
+        process = run.start()
+        with run.fault():
+            small.fill()
+            process.wait_for("postgres: waits: .*53100", 60)
+            run.load.more(5 * run.load.rate)
+            run.expect_lag(process, "postgres")
+            small.resize(1 << 20)
+        run.expect_retries("postgres", "53")
+    with run.database.connect("postgres", "postgres") as connection:
+        connection.execute("DROP TABLE events")
+        connection.execute(f"DROP TABLESPACE {space}")
 
 
 def test_27_the_table_is_locked(arena):

@@ -39,6 +39,13 @@ def sandbox(*arguments):
                    timeout=120)
 
 
+def sandbox_environment():
+    """What `scripts/sandbox env` says now: addresses, passwords, pids, log files."""
+    lines = subprocess.run([ROOT / "scripts/sandbox", "env"], check=True, text=True, capture_output=True, timeout=60).stdout.splitlines()
+    pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
+    return {name: value.strip("'\"") for name, value in pairs}
+
+
 @dataclass(frozen=True)
 class Addresses:
     kafka: str
@@ -50,10 +57,7 @@ class Addresses:
     def find():
         values = dict(os.environ)
         if "SLUICE_LOG_POSTGRES" not in values:
-            lines = subprocess.run([ROOT / "scripts/sandbox", "env"], check=True, text=True,
-                                   capture_output=True, timeout=60).stdout.splitlines()
-            pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
-            values.update((name, value.strip("'\"")) for name, value in pairs)
+            values.update(sandbox_environment())
         return Addresses(kafka=values["SLUICE_KAFKA"],
                          postgres=values["SLUICE_POSTGRES"].split("@")[1].split("/")[0],
                          cassandra=values["SLUICE_CASSANDRA"],
