@@ -208,6 +208,7 @@ class Run:
     def healed(self, lanes=LANES):
         began = time.monotonic()
         before = {lane: self.progress[lane].now for lane in lanes}
+        self.load.more(1)  # A broker that was away holds the producers up too.
         for lane in lanes:
             eventually(lambda at=lane: self.alive() and self.progress[at].now > before[at], 2 * RECOVERY_MAX_S,
                        f"{lane} commits after the fault")
@@ -340,6 +341,11 @@ class Run:
         for process in self.processes:
             process.end()
 
+    def save_logs(self, folder):
+        """What the processes have said, where somebody can still look at it tomorrow."""
+        for number, process in enumerate(self.processes):
+            (folder / f"row-{self.row}-{number}-{process.instance}.log").write_text(process.text())
+
     def report(self, problem):
         """One line of the table."""
         recovery = max(self.recoveries, default=0.0)
@@ -374,6 +380,7 @@ class Arena:
             assert max(run.recoveries, default=0.0) <= RECOVERY_MAX_S, run.recoveries
         except BaseException as found:
             problem = found
+            run.save_logs(self.verdicts.parent)
             raise
         finally:
             run.end()

@@ -32,6 +32,8 @@ def pytest_configure(config):
     if config.getoption("--seed") is None:
         config.option.seed = random.SystemRandom().randrange(1 << 32)
     LOGS.mkdir(parents=True, exist_ok=True)
+    for old in LOGS.glob("row-*.log"):
+        old.unlink()
     VERDICTS.write_text("")
 
 

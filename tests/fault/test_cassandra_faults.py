@@ -3,6 +3,7 @@
 import pytest
 from arena import TARGETS
 from checker import fold
+from servers import sandbox
 
 SIDE = "CREATE TABLE {ks}.side (id text PRIMARY KEY, version bigint)"
 TARGETS_AND_SIDE = (TARGETS.replace("columns: {", "columns: {note: value.uuid, ").removesuffix("]") +
@@ -55,3 +56,29 @@ def test_40_a_table_changes(arena, what):
         if mends:
             run.expect_retries("cassandra", "configuration")
         run.checks.append(check_side(run, ends))
+
+
+@pytest.mark.quick
+def test_34_cassandra_is_killed(arena):
+    with arena.run(34, "kill -9 of Cassandra") as run:
+        process = run.start()
+        with run.fault():
+            sandbox("kill", "cassandra")
+            process.wait_for("cassandra: waits: ", 60)
+            sandbox("start", "cassandra")
+        run.expect_retries("cassandra", "connection", "timeout", "lost")
+
+
+@pytest.mark.quick
+def test_35_cassandra_is_frozen(arena):
+    """And thaws with what it was sent: rows that are sent again carry the same times."""
+    with arena.run(35, "Cassandra frozen for 15 s") as run:
+        process = run.start()
+        with run.fault():
+            sandbox("freeze", "cassandra")
+            try:
+                run.load.more(15 * run.load.rate)
+                run.expect_lag(process, "cassandra")
+            finally:
+                sandbox("thaw", "cassandra")
+        run.expect_retries("cassandra", "connection", "timeout", "lost")
