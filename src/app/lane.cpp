@@ -140,7 +140,11 @@ void Lane::Worker::poll() {
         most.records = std::clamp<std::size_t>(rate_limit_->step() / rows, 1, poll_records_max);
     }
     const std::uint64_t before = handed_over_;
-    deliver(consumer_->poll(poll_wait, most));
+    const auto polled = consumer_->poll(poll_wait, most);
+    // A process that stood still wakes up here, and the client may have fetched from another topic
+    // of this name meanwhile.
+    watch_topics();
+    deliver(polled);
     if (rate_limit_ && handed_over_ > before) {
         rate_limit_->took(handed_over_ - before, RateLimit::Clock::now());
     }
@@ -217,7 +221,8 @@ void Lane::Worker::handle(const kafka::PartitionFault& fault) {
     }
     Error error = fault.error;
     if (error.code == "_AUTO_OFFSET_RESET") {
-        error.hint += "; to begin again by the start policy: `sluice reset --lane " +
+        error.hint += gap_before(fault.partition) +
+                      "; to begin again by the start policy: `sluice reset --lane " +
                       lane_.options_.name + "`";
     }
     stop_partition(fault.partition, error);

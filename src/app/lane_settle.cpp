@@ -73,6 +73,28 @@ void Lane::Worker::ask_ends() {
     }
 }
 
+// What of the log this lane needs and Kafka has no more; empty where no broker tells.
+std::string Lane::Worker::gap_before(const TopicPartition& id) {
+    const auto* partition = find(id);
+    const auto began = consumer_->admin().offsets({&id, 1}, kafka::Earliest{},
+                                                  Deadline::in(topic_check_wait));
+    const auto ended = consumer_->admin().offsets({&id, 1}, kafka::Latest{},
+                                                  Deadline::in(topic_check_wait));
+    if (partition == nullptr || !began || !ended) {
+        return {};
+    }
+    const std::int64_t next = partition->position.value();
+    const std::int64_t begin = began->front().value();
+    const std::int64_t end = ended->front().value();
+    if (next >= begin && next <= end) {
+        return {};
+    }
+    const bool expired = next < begin;
+    return ": it " +
+           (expired ? "begins at " + std::to_string(begin) : "ends at " + std::to_string(end)) +
+           " now, a gap of " + std::to_string(expired ? begin - next : next - end) + " offsets";
+}
+
 // Asks for the progress of partitions that are ours but not yet known; tries again later where
 // a server does not answer. Not done inside of the rebalance, which must not wait.
 void Lane::Worker::settle_assigned() {

@@ -60,6 +60,7 @@ private:
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
     void watch_topics();
     void ask_ends();
+    [[nodiscard]] std::string gap_before(const TopicPartition& id);
     void note_leaders(const kafka::TopicInfo& info);
     void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
