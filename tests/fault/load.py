@@ -9,9 +9,10 @@ import threading
 import time
 import uuid
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 TICK_S = 0.05
+BANK_BACK_WITHIN_S = 120.0
 TRANSFERS_SHARE = 0.2
 ACCOUNTS = 200
 
@@ -28,6 +29,7 @@ class Load(threading.Thread):
         self.sequence = 0
         self.versions = {}
         self.accounts = {f"a{i}": (0, 0) for i in range(ACCOUNTS)}  # version, balance
+        self.banks = []  # All are kept: one that goes while its requests are under way brings the interpreter down.
         self.acked, self.transactions, self.aborts = {}, 0, 0
         self.goal, self.ending, self.problem = None, threading.Event(), None
 
@@ -43,7 +45,7 @@ class Load(threading.Thread):
 
     def _run(self):
         plain = self.kafka.new_producer(enable_idempotence=True)
-        self.bank = self._new_bank()
+        self.bank = self._open_bank()
         began, owed = time.monotonic(), 0.0
         while not self.ending.is_set() and (self.goal is None or self.sequence < self.goal):
             due = (time.monotonic() - began) * self.rate
@@ -91,44 +93,37 @@ class Load(threading.Thread):
             value = self._value(1, version, self.rng.randrange(1000))
         self._send(producer, f"k{number}", value, self.acked.setdefault("plain", []))
 
-    def _new_bank(self):
-        bank = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=20_000)
-        bank.init_transactions(60)
-        return bank
-
     def _transfer(self, count):
-        producer, after, acked = self.bank, dict(self.accounts), []
+        after, acked = dict(self.accounts), []
+        self.transactions += 1
         try:
-            committed = self._try_transfer(producer, count, after, acked)
-        except KafkaException as problem:
-            if not problem.args[0].fatal():
-                raise
-            # Brokers that die may leave a producer that nobody knows. Its transaction ends as the next one begins.
-            self.bank = self._new_bank()
-            committed = bool(acked) and self._is_there(*acked[0])
-        if committed:
-            self.accounts = after
-            self.acked.setdefault("bank", []).extend(acked)
-        else:
+            committed = self._in_transaction(count, after, acked)
+        except KafkaException:
+            # As any service: a new producer of that name ends what the former left open, one way or the other.
+            self.bank = self._open_bank()
+            committed = bool(acked) and self._is_committed(*acked[0])
+        if not committed:
             self.aborts += 1
+            return
+        self.accounts = after
+        self.acked.setdefault("bank", []).extend(acked)
 
-    def _is_there(self, partition, offset):
-        """Whether a reader of what is committed finds this record."""
-        reader = Consumer({"bootstrap.servers": self.kafka.brokers, "group.id": "nobody", "isolation.level": "read_committed",
-                           "enable.partition.eof": True, "enable.auto.commit": False})
-        reader.assign([TopicPartition(self.topic, partition, offset)])
-        try:
-            while True:
-                message = reader.poll(60)
-                assert message is not None, f"{self.topic}[{partition}] can't be read"
-                if not message.error():
-                    return message.offset() == offset
-                if message.error().code() == KafkaError._PARTITION_EOF:
-                    return False
-        finally:
-            reader.close()
+    def _open_bank(self):
+        """Waits for a coordinator that is starting, or moves."""
+        deadline = time.monotonic() + BANK_BACK_WITHIN_S
+        while True:
+            producer = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=60_000)
+            self.banks.append(producer)
+            try:
+                producer.init_transactions(20)
+                return producer
+            except KafkaException:
+                if self.ending.is_set() or time.monotonic() > deadline:
+                    raise
 
-    def _try_transfer(self, producer, count, after, acked):
+    def _in_transaction(self, count, after, acked):
+        """Whether it was committed. Raises where only a new producer can tell."""
+        producer = self.bank
         producer.begin_transaction()
         for _ in range(count):
             amount = self.rng.randrange(1, 100)
@@ -136,15 +131,9 @@ class Load(threading.Thread):
                 version, balance = after[key]
                 after[key] = (version + 1, balance + change)
                 self._send(producer, key, self._value(2, *after[key]), acked)
-        self.transactions += 1
         if self.rng.random() < self.aborted:
             producer.abort_transaction(60)
             return False
-        return self._commit(producer)
-
-    @staticmethod
-    def _commit(producer):
-        """False where the broker has refused it; as long as it can't tell, it is asked again."""
         while True:
             try:
                 producer.commit_transaction(60)
@@ -156,6 +145,22 @@ class Load(threading.Thread):
                     return False
                 if not error.retriable():
                     raise
+
+    def _is_committed(self, partition, offset):
+        """Of a record whose transaction has ended."""
+        consumer = Consumer({"bootstrap.servers": self.kafka.brokers, "group.id": "load-" + self.topic,
+                             "isolation.level": "read_committed", "enable.auto.commit": False, "enable.partition.eof": True})
+        try:
+            consumer.assign([TopicPartition(self.topic, partition, offset)])
+            deadline = time.monotonic() + BANK_BACK_WITHIN_S
+            while True:
+                message = consumer.poll(1)
+                # The partition's end or a later record: this one is not given out.
+                if message is not None and message.offset() is not None and message.offset() >= offset:
+                    return message.error() is None and message.offset() == offset
+                assert time.monotonic() < deadline, f"nobody tells what became of a transfer in {self.topic}"
+        finally:
+            consumer.close()
 
     def more(self, count, timeout=120.0):
         """Until so many more are sent."""

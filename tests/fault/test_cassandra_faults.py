@@ -1,9 +1,11 @@
 """Cassandra's tables change while they are written, and its disk fills."""
 
+from pathlib import Path
+
 import pytest
 from arena import TARGETS
 from checker import fold
-from servers import sandbox
+from servers import ROOT, eventually, sandbox, sandbox_environment
 
 SIDE = "CREATE TABLE {ks}.side (id text PRIMARY KEY, version bigint)"
 TARGETS_AND_SIDE = (TARGETS.replace("columns: {", "columns: {note: value.uuid, ").removesuffix("]") +
@@ -56,6 +58,31 @@ def test_40_a_table_changes(arena, what):
         if mends:
             run.expect_retries("cassandra", "configuration")
         run.checks.append(check_side(run, ends))
+
+
+def test_37_the_disk_is_full(disk, arena):
+    """Of one table. Cassandra can't write it out any more, has no room for what comes, and must be started again."""
+    with arena.run(37, "the disk of a table in Cassandra is full") as run:
+        place = sandbox_environment()
+        folder = Path(place["SLUICE_SANDBOX_STATE"], "data/cassandra/data/data", run.keyspace.name,
+                      f"events-{table_ids(run)['events'].hex}")
+        log = Path(place["SLUICE_LOG_CASSANDRA"])
+        small = disk(place["SLUICE_PID_CASSANDRA"], folder, 1024)
+        process = run.start()
+        with run.fault():
+            before = len(log.read_bytes())
+            small.fill()
+            run.keyspace.execute("ALTER TABLE {ks}.events WITH memtable = 'skiplist'")  # Writes out what the other kind holds.
+            eventually(lambda: b"No space left" in log.read_bytes()[before:], 120, "Cassandra says that its disk is full")
+            try:
+                process.wait_for("cassandra: waits: ", 180)
+                run.load.more(2 * run.load.rate)
+                run.expect_lag(process, "cassandra")
+            finally:
+                small.resize(1 << 20)
+                sandbox("kill", "cassandra")
+                small.at_server(ROOT / "scripts/sandbox", "start", "cassandra")
+        run.expect_retries("cassandra", "")
 
 
 @pytest.mark.quick
