@@ -110,8 +110,8 @@ def letters_of(lane, messages):
     return list(found.values())
 
 
-def check_postgres(verdict, truth, database, dead_letters=None, letters=None, bad=is_bad):
-    good = {at: record for at, record in truth.items() if not bad(record)}
+def check_postgres(verdict, truth, database, dead_letters=None, letters=None, whole=True):
+    good = {at: record for at, record in truth.items() if not is_bad(record)}
     check_events(verdict, "postgres events", good, verify.postgres_events(database, "data"))
     check_events(verdict, "postgres dead letters", {at: truth[at] for at in truth.keys() - good.keys()}, letters if letters is not None
                  else database.rows(LETTERS + dead_letters) if dead_letters else [])
@@ -120,11 +120,11 @@ def check_postgres(verdict, truth, database, dead_letters=None, letters=None, ba
         "SELECT id, version, before FROM (SELECT id, version, lag(version) OVER (PARTITION BY id ORDER BY at) AS before "
         "FROM history) AS h WHERE version <= before"))
     bank = database.value("SELECT coalesce(sum(amount), 0)::bigint FROM state WHERE id LIKE 'a%'")
-    verdict.add("divergent", "postgres bank", [bank] if bank else [])
+    verdict.add("divergent", "postgres bank", [bank] if bank and whole else [])
 
 
-def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, new_partitions=(), letters=None, bad=is_bad):
-    good = {at: record for at, record in truth.items() if not bad(record)}
+def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, letters=None, whole=True, new_partitions=()):
+    good = {at: record for at, record in truth.items() if not is_bad(record)}
     rows = keyspace.rows("SELECT kafka_partition, kafka_offset, key, data, WRITETIME(timestamp), WRITETIME(key), "
                          f"WRITETIME(data) FROM {{ks}}.events WHERE kafka_topic = '{topic}' ALLOW FILTERING")
     check_events(verdict, "cassandra events", good, [tuple(row[:4]) for row in rows])
@@ -137,7 +137,7 @@ def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, new_part
     check_write_times(verdict, truth, [(*row[:2], *row[4:]) for row in rows],
                       [tuple(row[len(names) - 2:]) for row in state], new_partitions)
     bank = sum(row[names.index("amount")] for row in state if row[0].startswith("a"))
-    verdict.add("divergent", "cassandra bank", [bank] if bank else [])
+    verdict.add("divergent", "cassandra bank", [bank] if bank and whole else [])
 
 
 class Watch(threading.Thread):

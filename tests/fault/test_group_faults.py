@@ -34,6 +34,6 @@ def test_17_somebody_sets_the_groups_offsets(arena, where):
             run.load.more(run.load.rate)
             ends = run.kafka.ends(run.topic.name)
             for group in run.groups():
-                run.kafka.wait_until_empty(group)
+                run.kafka.wait_for_members(group, [])
                 run.kafka.set_offsets(group, run.topic.name, dict.fromkeys(ends, 0) if where == "the beginning" else ends)
             run.start_one(process.instance)

@@ -72,10 +72,13 @@ def test_10_a_topic_is_made_again_and_longer(arena, when):
             run.topic.send_records(((f"n{i}", value) for i in range(length)), partition=partition)
         if when == "is stopped":
             process = run.start_one(process.instance)
+        elif when == "is frozen":
+            for group in run.groups():  # For longer than the time between two looks.
+                run.kafka.wait_for_members(group, [], 60)
         process.thaw()
         for lane in LANES:
             process.wait_for(rf"{lane}: .*is stopped: .*made again.*sluice reset --lane {lane}", 60, times=4)
-        run.made_again = True
+        run.made_again = run.disturbed = True
         process.stop().expect(0)
         written = run.drop_rows("n")
         assert written == 0 or when == "runs", f"{written} rows of the new topic"

@@ -273,14 +273,8 @@ class Kafka:
         def look():
             found = self.admin.describe_consumer_groups([group])[group].result(15)
             owned = [len(member.assignment.topic_partitions) for member in found.members]
-            return sorted(owned) == sorted(sizes) and found.state.name == "STABLE"
+            return sorted(owned) == sorted(sizes) and found.state.name == ("STABLE" if sizes else "EMPTY")
         eventually(look, timeout, f"the members of {group} have {sizes} partitions")
-
-    def wait_until_empty(self, group, timeout=30.0):
-        """A static member that stops keeps its place until its session ends."""
-        def look():
-            return self.admin.describe_consumer_groups([group])[group].result(15).state.name == "EMPTY"
-        eventually(look, timeout, f"{group} has no members")
 
     def topic_id(self, name):
         found = self.admin.describe_topics(TopicCollection([name]))[name].result(15).topic_id
