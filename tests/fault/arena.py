@@ -78,7 +78,8 @@ class Run:
         self.topic = arena.make_topic(partitions, **(topic or {}))
         self.records = records or arena.records
         self.seed = arena.rng.randrange(1 << 32)
-        self.load = Load(self.kafka, self.topic.name, partitions, self.seed, **{"rate": arena.rate, **(load or {})})
+        self.load = Load(self.kafka, self.topic.name, seed=self.seed,
+                         **{"partitions": partitions, "rate": arena.rate, **(load or {})})
         self.letter_topic = letter_topic
         self.dead_letters, self.settings, self.tables = dead_letters, dict(settings or {}), tables or {}
         self.watch = Watch(self.database, dead_letters)
@@ -252,7 +253,7 @@ class Run:
     def remember_topic(self):
         """What is there now counts as the topic's, also when Kafka has it no more."""
         there = verify.read_topic(self.kafka.brokers, self.topic.name)
-        self.known.update(there)
+        self.known = {**there, **self.known}
         self.gone = self.known.keys() - there.keys() if self.compacted else set()
 
     def stored(self):

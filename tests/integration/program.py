@@ -162,7 +162,7 @@ class Sluice:
         head += [f"{name}: {settings[name]}" for name in ("instance", "start_timeout", "drain_timeout", "dead_letters", "http",
                                                           "memory")
                  if name in settings]
-        head += ["kafka:", f"  brokers: ['{self.addresses.kafka}']"]
+        head += ["kafka:", f"  brokers: [{self.addresses.kafka}]"]
         head += [f"  {name}: {settings[name]}" for name in ("start", "properties") if name in settings]
         if database:
             head += ["postgres:", f"  url: {settings.get('url', database.url)}",
@@ -170,7 +170,7 @@ class Sluice:
             head += [f"  password: {settings['password']}"] if "password" in settings else []
             head += [f"  rows_per_s_max: {settings['postgres_rate']}"] if "postgres_rate" in settings else []
         if keyspace:
-            head += ["cassandra:", f"  hosts: ['{settings.get('hosts', self.addresses.cassandra)}']",
+            head += ["cassandra:", f"  hosts: [{settings.get('hosts', self.addresses.cassandra)}]",
                      f"  keyspace: {keyspace.name}",
                      f"  username: {settings.get('username', 'cassandra')}"]
             head += [f"  rows_per_s_max: {settings['cassandra_rate']}"] if "cassandra_rate" in settings else []

@@ -1,7 +1,8 @@
-"""The sandbox's three servers, as the tests use them: by clients that are not Sluice's own."""
+"""The sandbox's three servers, or its cluster, as the tests use them: by clients that are not Sluice's own."""
 
 import itertools
 import os
+import shlex
 import subprocess
 import time
 import uuid
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from cassandra import OperationTimedOut
+from cassandra import ConsistencyLevel, OperationTimedOut
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
@@ -42,14 +43,13 @@ def sandbox(*arguments):
 def sandbox_environment():
     """What `scripts/sandbox env` says now: addresses, passwords, pids, log files."""
     lines = subprocess.run([ROOT / "scripts/sandbox", "env"], check=True, text=True, capture_output=True, timeout=60).stdout.splitlines()
-    pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
-    return {name: value.strip("'\"") for name, value in pairs}
+    return dict(shlex.split(line)[1].split("=", 1) for line in lines)
 
 
 @dataclass(frozen=True)
 class Addresses:
-    kafka: str
-    postgres: str  # host:port
+    kafka: str  # Each host:port; in a cluster several, by commas.
+    postgres: str
     cassandra: str
     postgres_log: Path
 
@@ -64,8 +64,10 @@ class Addresses:
                          postgres_log=Path(values["SLUICE_LOG_POSTGRES"]))
 
     def postgres_url(self, database, user="sluice", password=None):
+        """Of several hosts the primary."""
         secret = "" if password is None else f":{password}"
-        return f"postgresql://{user}{secret}@{self.postgres}/{database}"
+        which = "?target_session_attrs=read-write" if "," in self.postgres else ""
+        return f"postgresql://{user}{secret}@{self.postgres}/{database}{which}"
 
 
 class Database:
@@ -117,11 +119,12 @@ class Keyspace:
         self.session = session
         self.name = name
         self.address = f"{addresses.cassandra}/{name}"
+        self.replicas = len(addresses.cassandra.split(","))
 
     def create(self, *tables):
         """Tables as 'CREATE TABLE {ks}.t (…)'."""
         self.session.execute(f"CREATE KEYSPACE IF NOT EXISTS {self.name} WITH replication = "
-                             "{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}")
+                             f"{{'class': 'NetworkTopologyStrategy', 'datacenter1': {self.replicas}}}")
         self.execute(*tables)
 
     def execute(self, *statements):
@@ -146,11 +149,12 @@ class Keyspace:
         return bool(list(found))
 
 
-def cassandra_session(addresses, user="cassandra", password="cassandra"):
-    host, port = addresses.cassandra.split(":")
-    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]),
-                               request_timeout=30, row_factory=tuple_factory)
-    cluster = Cluster([host], port=int(port), protocol_version=5,
+def cassandra_session(addresses, user="cassandra", password="cassandra", consistency=ConsistencyLevel.ALL):
+    """Asks all replicas: what one of them lacks is not overlooked."""
+    hosts, ports = zip(*(address.split(":") for address in addresses.cassandra.split(",")))
+    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy(hosts), request_timeout=30,
+                               row_factory=tuple_factory, consistency_level=consistency)
+    cluster = Cluster(hosts, port=int(ports[0]), protocol_version=5,
                       auth_provider=PlainTextAuthProvider(user, password),
                       reconnection_policy=ConstantReconnectionPolicy(0.5, None),
                       execution_profiles={EXEC_PROFILE_DEFAULT: profile},
@@ -206,9 +210,11 @@ class Kafka:
         assert self.producer.flush(60) == 0, "the broker does not take the test's records"
         assert not problems, problems[:3]
 
-    def create(self, name, partitions, **config):
+    def create(self, name, partitions, replicas=None, **config):
+        """`replicas`: the brokers of each partition, the first leads; else the brokers choose, and how many."""
         settings = {key.replace("_", "."): str(value) for key, value in config.items()}
-        made = self.admin.create_topics([NewTopic(name, partitions, 1, config=settings)])
+        placed = {"replica_assignment": replicas} if replicas else {"replication_factor": -1}
+        made = self.admin.create_topics([NewTopic(name, partitions, config=settings, **placed)])
         made[name].result(30)
         self.wait_for(name, lambda topic: topic and len(topic.partitions) == partitions and
                       all(p.leader >= 0 for p in topic.partitions.values()))
