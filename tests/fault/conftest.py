@@ -14,8 +14,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from arena import Arena  # noqa: E402
 from disk import Disk  # noqa: E402
 
-LOGS = ROOT / "build/logs/faults"
-VERDICTS = LOGS / "verdicts.jsonl"
 COLUMNS = ("row", "fault", "verdict", "lost", "doubled", "divergent", "recovery_s", "peak_mib", "records")
 
 
@@ -25,16 +23,22 @@ def pytest_addoption(parser):
     group.addoption("--rate", type=int, default=6000, help="records a second (6000)")
     group.addoption("--kills", type=int, default=20, help="of row 1 (20)")
     group.addoption("--minutes", type=float, default=3.0, help="of row 46 (3)")
+    group.addoption("--verdicts", default="faults", help="folder of build/logs where they go (faults)")
     group.addoption("--seed", type=int, help="what the run before has printed")
 
 
 def pytest_configure(config):
     if config.getoption("--seed") is None:
         config.option.seed = random.SystemRandom().randrange(1 << 32)
-    LOGS.mkdir(parents=True, exist_ok=True)
-    for old in LOGS.glob("row-*.log"):
+    folder = verdicts(config).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("row-*.log"):
         old.unlink()
-    VERDICTS.write_text("")
+    verdicts(config).write_text("")
+
+
+def verdicts(config):
+    return ROOT / "build/logs" / config.getoption("--verdicts") / "verdicts.jsonl"
 
 
 def pytest_report_header(config):
@@ -42,11 +46,11 @@ def pytest_report_header(config):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    lines = [json.loads(line) for line in VERDICTS.read_text().splitlines()]
+    lines = [json.loads(line) for line in verdicts(config).read_text().splitlines()]
     table = [COLUMNS] + [tuple(str(line[name]) for name in COLUMNS) for line in lines]
     widths = [max(map(len, column)) for column in zip(*table)]
     text = "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table)
-    (LOGS / "table.txt").write_text(f"seed {config.getoption('--seed')}\n{text}\n")
+    verdicts(config).with_name("table.txt").write_text(f"seed {config.getoption('--seed')}\n{text}\n")
     terminalreporter.section("the matrix")
     terminalreporter.write_line(text)
 
@@ -91,4 +95,4 @@ def disk():
 def arena(request, addresses, kafka, database, own_keyspace, sluice, make_topic, proxy, rng):
     option = request.config.getoption
     return Arena(addresses, kafka, database, own_keyspace, sluice, make_topic, proxy, rng, option("--records"),
-                 option("--rate"), VERDICTS)
+                 option("--rate"), verdicts(request.config))
