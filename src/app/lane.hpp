@@ -86,6 +86,7 @@ struct LaneStatus {
     WriteCounts writes;           // And attempts to start, among the retries.
     // Records that stopped their partition, by rejection_reason().
     std::map<std::string, std::uint64_t> rejected;
+    std::uint64_t rewound = 0;  // Offsets that the database has gone back by, in all.
     // When progress was stored last: with rows in PostgreSQL, for Cassandra in the group.
     std::optional<std::chrono::steady_clock::time_point> progressed;
     // Ours now; never changed once it is published, so that copies may share it. Null: none.

@@ -51,6 +51,7 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .position = {},
                                                        .clock = commit::WriteClock{},
                                                        .prefix = {},
+                                                       .stored = {},
                                                        .committed = {},
                                                        .at_end = false,
                                                        .end = {},
@@ -104,6 +105,8 @@ void Lane::Worker::handle(const Ready& ready) {
     if (!destination_.progress_in_group()) {
         partition->clock = commit::WriteClock{};
         partition->prefix.emplace(commit::Pair{ready.next, ClockMicros{0}});
+        tell_moved(*partition, ready.next);
+        partition->stored = ready.next;
     }
     partition->position = ready.next;
     partition->at_end = false;
@@ -126,6 +129,9 @@ void Lane::Worker::handle(const Durable& durable) {
     LanePartition* partition = find(durable.range.partition);
     if (partition != nullptr && partition->prefix) {
         partition->prefix->durable(durable.range.from, durable.range.to);
+        if (!destination_.progress_in_group()) {
+            partition->stored = durable.range.to;
+        }
     }
 }
 
@@ -148,15 +154,44 @@ void Lane::Worker::handle(const Fenced& fenced) {
     if (partition == nullptr || partition->phase == PartitionPhase::stopped) {
         return;
     }
-    destination_.abandon(std::array{fenced.partition});  // What is not sealed yet, too.
-    log_->warn("{}: somebody else has moved it on; reads its progress again",
-               fenced.partition.to_string());
-    if (auto stopped = consumer_->stop(fenced.partition); !stopped) {
-        stop_partition(fenced.partition, stopped.error());
+    acquire_again(*partition);
+}
+
+// Of a partition that gets no record nobody else would notice what a failover took back.
+void Lane::Worker::handle(const Reconnected& /*unused*/) {
+    for (auto& [id, partition] : partitions_) {
+        if (partition.phase != PartitionPhase::stopped && partition.prefix &&
+            partition.prefix->complete()) {
+            acquire_again(partition);
+        }
+    }
+}
+
+void Lane::Worker::acquire_again(LanePartition& partition) {
+    destination_.abandon(std::array{partition.id});  // What is not sealed yet, too.
+    if (auto stopped = consumer_->stop(partition.id); !stopped) {
+        stop_partition(partition.id, stopped.error());
         return;
     }
-    partition->prefix.reset();
-    partition->phase = PartitionPhase::assigned;
+    partition.prefix.reset();
+    partition.phase = PartitionPhase::assigned;
+}
+
+void Lane::Worker::tell_moved(const LanePartition& partition, Offset next) {
+    if (!partition.stored || *partition.stored == next) {
+        return;
+    }
+    const std::string id = partition.id.to_string();
+    const std::int64_t before = partition.stored->value();
+    if (before < next.value()) {
+        log_->warn("{}: somebody else has moved it on from {} to {}", id, before, next.value());
+        return;
+    }
+    const auto lacks = static_cast<std::uint64_t>(before - next.value());
+    rewound_ += lacks;
+    log_->warn("{}: the database has gone back from {} to {}, as a failover without its last "
+               "commits does; what it lacks is written again",
+               id, before, next.value());
 }
 
 void Lane::Worker::handle(const Rejected& rejected) {

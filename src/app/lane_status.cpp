@@ -71,6 +71,7 @@ LaneStatus Lane::Worker::observed() const {
         status.writes.retries[why] += times;
     }
     status.rejected = rejected_;
+    status.rewound = rewound_;
     status.progressed = progressed_;
     auto partitions = owned();
     for (const auto& partition : partitions) {

@@ -72,6 +72,9 @@ private:
     void handle(const Durable& durable);
     void handle(const Skipped& skipped);
     void handle(const Fenced& fenced);
+    void handle(const Reconnected& reconnected);
+    void acquire_again(LanePartition& partition);
+    void tell_moved(const LanePartition& partition, Offset next);
     void handle(const Rejected& rejected);
     void handle(const Refused& refused);
     void handle(const Waiting& waiting);
@@ -176,6 +179,7 @@ private:
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
     std::uint64_t skipped_rows_ = 0;                 // Without dead letters.
+    std::uint64_t rewound_ = 0;
     std::map<std::string, std::uint64_t> rejected_;  // Records, by reason.
     std::map<std::string, std::uint64_t> starts_;    // Attempts that failed, by retry_class().
     std::optional<std::chrono::steady_clock::time_point> progressed_;

@@ -112,8 +112,15 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
     out.push_back(of_lanes(
         lanes,
         counter("sluice_fenced_batches_total",
-                "Batches that were dropped because another process had moved a partition on."),
+                "Batches that were dropped because the progress of a partition was elsewhere: "
+                "another process had moved it on, or a failover back."),
         writes(&WriteCounts::fenced)));
+    out.push_back(of_lanes(
+        lanes,
+        counter("sluice_rewound_offsets_total",
+                "Offsets by which the database had gone back, as a failover without its last "
+                "commits does; their records are written again."),
+        &LaneStatus::rewound));
     out.push_back(by_label(
         lanes,
         counter("sluice_rejected_records_total",

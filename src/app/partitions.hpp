@@ -36,11 +36,12 @@ struct LanePartition {
     Offset position;    // The next record to be delivered.
     commit::WriteClock clock;
     std::optional<commit::DurablePrefix> prefix;  // From Ready on.
-    std::optional<commit::Pair> committed;        // The last commit that was sent.
-    bool at_end = false;                          // Has met its end since it was started.
-    std::optional<Offset> end;                    // As a broker told last; for the lag.
-    std::optional<Error> fault;                   // Why it is, or last was, faulted.
-    Deadline fetch_at = Deadline::never();        // Faulted: when it is tried again.
+    std::optional<Offset> stored;  // Its progress, as the database told last; PostgreSQL only.
+    std::optional<commit::Pair> committed;  // The last commit that was sent.
+    bool at_end = false;                    // Has met its end since it was started.
+    std::optional<Offset> end;              // As a broker told last; for the lag.
+    std::optional<Error> fault;             // Why it is, or last was, faulted.
+    Deadline fetch_at = Deadline::never();  // Faulted: when it is tried again.
 
     // New to the group: what the other partitions' ends were when it was discovered.
     std::vector<std::pair<TopicPartition, Offset>> seen_ends;

@@ -62,10 +62,13 @@ struct Skipped {
     std::uint64_t rows = 0;
     bool dead_letters = false;  // They were; Durable counts them as such.
 };
-// Somebody else has moved this partition on: what was queued is dropped. Acquire it again.
+// The progress is not where it was left: what was queued is dropped. Acquire it again.
 struct Fenced {
     TopicPartition partition;
 };
+// The database answers again, perhaps by another server, which may lack what the former one had
+// last. Acquire again what nothing is under way for; the rest finds out by itself.
+struct Reconnected {};
 // The database refused a record, which goes to the dead letters by itself: for the log.
 struct Buried {
     Error error;
@@ -93,7 +96,7 @@ struct Waiting {
     bool for_records = false;
 };
 using DestinationEvent =
-    std::variant<Ready, Durable, Skipped, Fenced, Buried, Rejected, Refused, Waiting>;
+    std::variant<Ready, Durable, Skipped, Fenced, Reconnected, Buried, Rejected, Refused, Waiting>;
 
 // What became of its writes, since the process started.
 struct WriteCounts {

@@ -47,6 +47,7 @@ LaneStatus busy() {
     lane.waiting_rows = {.moving = 1024, .aside = 512};
     lane.writes = {.batches = 3, .fenced = 1, .retries = {{"08", 4}, {"connection", 5}}};
     lane.rejected = {{"encode", 6}};
+    lane.rewound = 8;
     lane.progressed = now - 1500ms;
     lane.partitions = std::make_shared<const std::vector<PartitionStatus>>(
         std::vector<PartitionStatus>{{{"orders", PartitionId{3}}, PartitionPhase::held, 7},
@@ -85,6 +86,7 @@ TEST(Metrics, AreTheNumbersOfTheLane) {
                   R"(sluice_retries_total{lane="postgres",class="08"} 4)",
                   R"(sluice_retries_total{lane="postgres",class="connection"} 5)",
                   R"(sluice_fenced_batches_total{lane="postgres"} 1)",
+                  R"(sluice_rewound_offsets_total{lane="postgres"} 8)",
                   R"(sluice_rejected_records_total{lane="postgres",reason="encode"} 6)",
                   R"(sluice_lane_up{lane="postgres"} 1)",
                   R"(sluice_lane_phase{lane="postgres",phase="starting"} 0)",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/failpoint.hpp"
@@ -77,9 +78,16 @@ bool Writer::connect() {
         (void)queue_.sleep(backoff_.wait(++connect_attempts_));
         return false;
     }
-    connection_ = std::move(*opened);
+    take(std::move(*opened));
     connect_attempts_ = 0;
     return true;
+}
+
+void Writer::take(Connection connection) {
+    connection_ = std::move(connection);
+    if (std::exchange(was_connected_, true)) {
+        outbox_.post(Reconnected{});
+    }
 }
 
 void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
@@ -160,7 +168,7 @@ StepResult Writer::reconnect() {
     if (!opened) {
         return failed(std::move(opened).error());
     }
-    connection_ = std::move(*opened);
+    take(std::move(*opened));
     return {};
 }
 

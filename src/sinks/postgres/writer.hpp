@@ -65,6 +65,7 @@ private:
     Ended pause(const Batch& batch, const Command& command);
     StepResult execute(const Command& command, const Batch& batch);
     StepResult reconnect();
+    void take(Connection connection);
     StepResult open_window(const Batch& batch, const std::vector<Slice>& slices);
     StepResult write_window(const Batch& batch, const std::vector<Slice>& slices,
                             const Window& window);
@@ -87,6 +88,7 @@ private:
 
     // Of the thread alone.
     std::optional<Connection> connection_;
+    bool was_connected_ = false;
     Backoff backoff_;
     unsigned connect_attempts_ = 0;
     // What triggers skipped in the window that was written last, by table.
