@@ -86,6 +86,18 @@ in_parallel() {
   return "$rc"
 }
 
+# The other Cassandra nodes would refuse one at an old one's address that has a new identity.
+wipe_server() {
+  local dir
+  dir=$(data_dir "$1")
+  if [[ $1 != cassandra* ]]; then
+    rm -rf "$dir"
+    return
+  fi
+  find "$dir/data" -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +
+  find "$dir/data/data" -mindepth 1 -maxdepth 1 ! -name system ! -name system_schema -exec rm -rf {} +
+}
+
 status_line() {
   local name=$1 pid state=down
   if ! pid=$(server_pid "$name"); then

@@ -15,7 +15,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import tuple_factory
-from confluent_kafka import (ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection,
+from confluent_kafka import (Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicCollection,
                              TopicPartition)
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic,
                                     OffsetSpec)
@@ -186,6 +186,7 @@ class Kafka:
         self.brokers = addresses.kafka
         self.admin = AdminClient({"bootstrap.servers": self.brokers})
         self.producer = self.new_producer()
+        self.askers = {}  # By group.
 
     def new_producer(self, **settings):
         return Producer({"bootstrap.servers": self.brokers, "partitioner": "murmur2_random",
@@ -252,10 +253,16 @@ class Kafka:
         return {at.partition: found.result(15).offset for at, found in asked.items()}
 
     def committed(self, group, name):
-        """{partition: offset}"""
-        asked = self.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)])[group].result(15)
-        return {at.partition: at.offset for at in asked.topic_partitions if at.topic == name}
+        """{partition: offset}. As a consumer that never joins: asked of an admin client while the coordinator moves, the
+        question brings down the interpreter (librdkafka 2.16.1)."""
+        consumer = self.askers.get(group)
+        if consumer is None:
+            while len(self.askers) >= 4:
+                self.askers.pop(next(iter(self.askers))).close()
+            consumer = self.askers[group] = Consumer({"bootstrap.servers": self.brokers, "group.id": group})
+        partitions = consumer.list_topics(name, timeout=15).topics[name].partitions
+        asked = consumer.committed([TopicPartition(name, p) for p in partitions], timeout=15) if partitions else []
+        return {at.partition: at.offset for at in asked if at.offset >= 0}
 
     def set_offsets(self, group, name, offsets):
         """{partition: offset}, as an operator sets them; the group has no members."""
