@@ -3,11 +3,16 @@
     scripts/test faults --cluster                                # brings the cluster up and down
     eval "$(scripts/sandbox env --cluster)"; pytest tests/fault -m cluster -k 24      # where it is up"""
 
+import dataclasses
 from contextlib import suppress
 
 import psycopg
 import pytest
-from servers import eventually, sandbox
+from cassandra import ConsistencyLevel
+from checker import check_cassandra
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from servers import Keyspace, cassandra_session, eventually, sandbox
 
 pytestmark = pytest.mark.cluster
 
@@ -52,7 +57,8 @@ class Pair:
         """Whatever a test has left behind."""
         if self.is_standby(self.standby):
             sandbox("start", self.primary)
-            self.ask(self.standby, "ALTER SYSTEM RESET primary_conninfo", "SELECT pg_reload_conf()")
+            if not self.ask(self.primary, "SELECT count(*) FROM pg_stat_replication"):
+                sandbox("follow", self.standby)
         elif not self.is_up(self.primary) or not self.is_standby(self.primary):
             self.rejoin()
 
@@ -117,3 +123,101 @@ def test_25_a_failover_loses_what_was_committed_last(arena, pair):
         eventually(lambda: run.sample("sluice_rewound_offsets_total", "postgres") >= before - after, 30, "the rewind is counted")
         pair.rejoin()
         run.disturbed = True  # What went back is written, and counted, twice.
+
+
+BROKERS = ("kafka-1", "kafka-2", "kafka-3")
+
+
+def coordinator(run, lane, gone=None):
+    """The broker that leads the lane's group's partition of __consumer_offsets; not asked of the one that is gone."""
+    group = f"{run.topic.name}.{lane}"
+    asked = ",".join(address for name, address in zip(BROKERS, run.kafka.brokers.split(",")) if name != gone)
+    try:
+        found = AdminClient({"bootstrap.servers": asked}).describe_consumer_groups([group], request_timeout=10)[group]
+        return f"kafka-{found.result(15).coordinator.id}"
+    except (KafkaException, TimeoutError):
+        return None
+
+
+def brokers_are_whole(kafka):
+    """All are there, and all replicas in sync."""
+    found = kafka.admin.list_topics(timeout=10)
+    return len(found.brokers) == len(BROKERS) and all(
+        len(partition.isrs) == len(partition.replicas) for topic in found.topics.values()
+        for partition in topic.partitions.values())
+
+
+@pytest.fixture
+def brokers(pair, kafka):
+    """Up, all of them, and afterwards again."""
+    eventually(lambda: brokers_are_whole(kafka), 120, "all replicas are in sync")
+    yield BROKERS
+    for name in BROKERS:
+        sandbox("start", name)  # Thaws it, too.
+
+
+def expect_no_reset(process):
+    assert process.count("is stopped|starts afresh") == 2, process.text()  # One topic, two lanes, once.
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_06_and_07_the_coordinator_is_killed(arena, brokers, lane):
+    """It is a leader of the topic's partitions, too."""
+    with arena.run(7, f"kill -9 of the broker that coordinates {lane}") as run:
+        process = run.start()
+        with run.fault():
+            gone = eventually(lambda: coordinator(run, lane), 60)
+            assert gone in brokers
+            sandbox("kill", gone)
+            run.healed()  # Two of three are enough.
+            eventually(lambda: coordinator(run, lane, gone) not in (None, gone), 60, "another one coordinates")
+            run.load.more(10 * run.load.rate)
+            sandbox("start", gone)
+            eventually(lambda: brokers_are_whole(run.kafka), 120, "all replicas are in sync")
+        expect_no_reset(process)
+
+
+NODES = ("cassandra-1", "cassandra-2", "cassandra-3")
+
+
+@pytest.fixture
+def last_node_alone(pair, addresses, brokers, own_keyspace):
+    """The test's keyspace as the last node has it, while the others are down."""
+    last = dataclasses.replace(addresses, cassandra=addresses.cassandra.split(",")[-1])
+    session = cassandra_session(last, consistency=ConsistencyLevel.ONE)
+    yield Keyspace(last, session, own_keyspace.name)
+    session.cluster.shutdown()
+    for name in NODES:
+        sandbox("start", name)
+
+
+def test_36_the_quorum_is_lost_and_a_node_wiped(arena, last_node_alone):
+    """First the node is wiped, so that what is left, when the others die, has hardly anything."""
+    *others, wiped = NODES
+    with arena.run(36, "a Cassandra node wiped, the two others killed") as run:
+        process = run.start()
+        with run.fault():
+            sandbox("kill", wiped)
+            sandbox("wipe", wiped)
+            run.load.more(2 * run.load.rate)
+            sandbox("start", wiped)
+        with run.fault():
+            for name in others:
+                sandbox("kill", name)
+            process.wait_for("cassandra: waits: ", 60)
+            run.load.more(5 * run.load.rate)
+            run.expect_lag(process, "cassandra")
+            has = last_node_alone.value("SELECT count(*) FROM {ks}.events")
+            assert has < run.progress["cassandra"].now, "the node lacks rows"
+            for name in others:
+                sandbox("start", name)
+        run.expect_retries("cassandra", "")
+        run.load.finish(run.records)
+        run.reach_the_end()
+        for table in ("events", "state"):
+            run.keyspace.rows(f"SELECT * FROM {{ks}}.{table}")  # From all replicas, which mends the one that differs.
+        for name in others:
+            sandbox("kill", name)
+        check_cassandra(run.verdict, run.known, last_node_alone, run.topic.name)
+        for name in others:
+            sandbox("start", name)
