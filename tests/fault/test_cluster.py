@@ -132,8 +132,9 @@ def coordinator(run, lane, gone=None):
     """The broker that leads the lane's group's partition of __consumer_offsets; not asked of the one that is gone."""
     group = f"{run.topic.name}.{lane}"
     asked = ",".join(address for name, address in zip(BROKERS, run.kafka.brokers.split(",")) if name != gone)
+    admin = AdminClient({"bootstrap.servers": asked})  # Stays until the answer is there.
     try:
-        found = AdminClient({"bootstrap.servers": asked}).describe_consumer_groups([group], request_timeout=10)[group]
+        found = admin.describe_consumer_groups([group], request_timeout=10)[group]
         return f"kafka-{found.result(15).coordinator.id}"
     except (KafkaException, TimeoutError):
         return None
@@ -174,6 +175,18 @@ def test_06_and_07_the_coordinator_is_killed(arena, brokers, lane):
             run.load.more(10 * run.load.rate)
             sandbox("start", gone)
             eventually(lambda: brokers_are_whole(run.kafka), 120, "all replicas are in sync")
+        expect_no_reset(process)
+
+
+def test_06_brokers_restart_in_turn(arena, brokers):
+    with arena.run(6, "rolling restart of three brokers") as run:
+        process = run.start()
+        for name in brokers:
+            with run.fault():
+                sandbox("stop", name)
+                run.load.more(2 * run.load.rate)
+                sandbox("start", name)
+                eventually(lambda: brokers_are_whole(run.kafka), 120, "all replicas are in sync")
         expect_no_reset(process)
 
 
