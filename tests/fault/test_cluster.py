@@ -4,6 +4,7 @@
     eval "$(scripts/sandbox env --cluster)"; pytest tests/fault -m cluster -k 24      # where it is up"""
 
 import dataclasses
+import time
 from contextlib import suppress
 
 import psycopg
@@ -176,6 +177,22 @@ def test_06_and_07_the_coordinator_is_killed(arena, brokers, lane):
             sandbox("start", gone)
             eventually(lambda: brokers_are_whole(run.kafka), 120, "all replicas are in sync")
         expect_no_reset(process)
+
+
+def test_06_a_broker_is_frozen(arena, brokers):
+    with arena.run(6, "the broker that coordinates postgres frozen for 60 s") as run:
+        process = run.start()
+        with run.fault():
+            gone = eventually(lambda: coordinator(run, "postgres"), 60)
+            began = time.monotonic()
+            sandbox("freeze", gone)
+            run.healed()
+            eventually(lambda: coordinator(run, "postgres", gone) not in (None, gone), 60, "another one coordinates")
+            eventually(lambda: run.alive() and time.monotonic() > began + 60, 70)
+            sandbox("thaw", gone)
+            eventually(lambda: brokers_are_whole(run.kafka), 120, "all replicas are in sync")
+        expect_no_reset(process)
+        run.disturbed = True  # A session that ends loses its partitions: what was under way then is counted again.
 
 
 def test_06_brokers_restart_in_turn(arena, brokers):

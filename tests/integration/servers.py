@@ -259,7 +259,8 @@ class Kafka:
         if consumer is None:
             while len(self.askers) >= 4:
                 self.askers.pop(next(iter(self.askers))).close()
-            consumer = self.askers[group] = Consumer({"bootstrap.servers": self.brokers, "group.id": group})
+            consumer = self.askers[group] = Consumer({"bootstrap.servers": self.brokers, "group.id": group,
+                                                      "socket.timeout.ms": 10_000})  # Of 60 s: a frozen broker.
         partitions = consumer.list_topics(name, timeout=15).topics[name].partitions
         asked = consumer.committed([TopicPartition(name, p) for p in partitions], timeout=15) if partitions else []
         return {at.partition: at.offset for at in asked if at.offset >= 0}
