@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "app/lane_worker.hpp"
 #include "base/check.hpp"
@@ -147,51 +146,6 @@ void Lane::Worker::handle(const Skipped& skipped) {
         skipped_rows_ += skipped.rows;
         rows_ -= std::min(rows_, skipped.rows);
     }
-}
-
-void Lane::Worker::handle(const Fenced& fenced) {
-    LanePartition* partition = find(fenced.partition);
-    if (partition == nullptr || partition->phase == PartitionPhase::stopped) {
-        return;
-    }
-    acquire_again(*partition);
-}
-
-// Of a partition that gets no record nobody else would notice what a failover took back.
-void Lane::Worker::handle(const Reconnected& /*unused*/) {
-    for (auto& [id, partition] : partitions_) {
-        if (partition.phase != PartitionPhase::stopped && partition.prefix &&
-            partition.prefix->complete()) {
-            acquire_again(partition);
-        }
-    }
-}
-
-void Lane::Worker::acquire_again(LanePartition& partition) {
-    destination_.abandon(std::array{partition.id});  // What is not sealed yet, too.
-    if (auto stopped = consumer_->stop(partition.id); !stopped) {
-        stop_partition(partition.id, stopped.error());
-        return;
-    }
-    partition.prefix.reset();
-    partition.phase = PartitionPhase::assigned;
-}
-
-void Lane::Worker::tell_moved(const LanePartition& partition, Offset next) {
-    if (!partition.stored || *partition.stored == next) {
-        return;
-    }
-    const std::string id = partition.id.to_string();
-    const std::int64_t before = partition.stored->value();
-    if (before < next.value()) {
-        log_->warn("{}: somebody else has moved it on from {} to {}", id, before, next.value());
-        return;
-    }
-    const auto lacks = static_cast<std::uint64_t>(before - next.value());
-    rewound_ += lacks;
-    log_->warn("{}: the database has gone back from {} to {}, as a failover without its last "
-               "commits does; what it lacks is written again",
-               id, before, next.value());
 }
 
 void Lane::Worker::handle(const Rejected& rejected) {

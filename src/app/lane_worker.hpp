@@ -51,7 +51,7 @@ private:
     bool may_start_again();
     Result<void> try_join(Deadline deadline);
 
-    // lane_partitions.cpp
+    // lane_partitions.cpp, lane_settle.cpp
     void assigned(std::span<const TopicPartition> partitions) override;
     void revoked(std::span<const TopicPartition> partitions) override;
     void lost(std::span<const TopicPartition> partitions) override;

@@ -192,6 +192,30 @@ TEST_F(CassandraFlow, ARowThatIsTooLargeIsRejectedAtOnce) {
     }
 }
 
+// The letter of a record that is too large is larger still.
+TEST_F(CassandraFlow, ADeadLetterThatIsTooLargeStopsItsPartition) {
+    Error large = invalid;
+    large.detail = "Rejected an oversized mutation (5000000/4194304)";
+    TablePlan letters = plan_;
+    letters.dead_letters = true;
+    int buried = 0;
+    flow_ = Flow(
+        2, 2, backoff, [&](Chunk& chunk, std::uint32_t piece, Offset offset, const Error&) {
+            ++buried;
+            chunk.forget(piece, offset);
+            const std::vector<Cell> cells{text_cell("k"), integer_cell(1), Cell{}, text_cell("v")};
+            return chunk.add(piece, 1, 2, letters, record_of(0, offset.value()),
+                             ClockMicros{offset.value() + 1},
+                             {.target = 0, .op = RowOp::put, .cells = cells});
+        });
+    flow_.add(load(0, {0}, 0, 10));
+    run_for(10s, [&](auto, std::int64_t offset) { return offset == 4 ? &large : nullptr; });
+    EXPECT_EQ(buried, 1);
+    ASSERT_EQ(taken<Rejected>().size(), 1U);
+    EXPECT_EQ(taken<Rejected>()[0].offset, Offset{4});
+    EXPECT_FALSE(flow_.busy());
+}
+
 TEST_F(CassandraFlow, ADroppedTableHoldsUpItsRouteAloneAndNothingIsRejected) {
     flow_.add(load(0, {0}, 0, 10));
     flow_.add(load(0, {0}, 10, 20));

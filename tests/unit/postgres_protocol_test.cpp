@@ -279,6 +279,22 @@ TEST(WriteProtocol, AProbeThatMeetsTroubleBlamesNobody) {
     }
 }
 
+TEST(WriteProtocol, ALossBeforeTheOthersAreAskedBlamesNobody) {
+    for (const int asked : {0, 1}) {
+        Driven run(100);
+        run.pass({Step::open});
+        run.give(refused_at(0, 16));
+        for (int i = 0; i < asked; ++i) {
+            run.pass({Step::roll_back});
+            run.give(failure(Action::reject, "23514"));
+        }
+        run.expect(Step::roll_back);
+        run.give(connection_lost());
+        run.pass({Step::pause, Step::reconnect});
+        run.expect(Step::open, 0, 100);
+    }
+}
+
 constexpr Rules in_doubt{.waits_in_doubt = true};
 
 TEST(WriteProtocol, AWitnessNeedsNoOthers) {

@@ -170,7 +170,8 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
             {.piece = load.chunk.piece_of(row),
              .partition = partition,
              .offset = load.chunk.offset_of(row),
-             .error = rejected(error, *partition, load.chunk.offset_of(row))});
+             .error = rejected(error, *partition, load.chunk.offset_of(row)),
+             .letter = load.chunk.is_letter(row)});
     } else {
         const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
         verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
@@ -226,6 +227,10 @@ void Flow::bury(Load& load, Verdict& verdict) {
     const auto repeated = std::ranges::unique(rejections, {}, position_of);
     rejections.erase(repeated.begin(), repeated.end());
     for (auto& rejection : rejections) {
+        if (rejection.letter) {
+            verdict.rejections.push_back(std::move(rejection));
+            continue;
+        }
         auto buried = bury_(load.chunk, rejection.piece, rejection.offset, rejection.error);
         if (buried) {
             events_.emplace_back(Buried{std::move(rejection.error)});

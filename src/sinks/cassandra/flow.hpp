@@ -107,6 +107,7 @@ private:
         const TopicPartition* partition;
         Offset offset;
         Error error;
+        bool letter;  // The record is a dead letter already, and that does not fit either.
     };
     // What one outcome says of a chunk.
     struct Verdict {

@@ -109,8 +109,12 @@ Command WriteProtocol::after_reading(const StepResult& result) {
 
 Command WriteProtocol::after_roll_back(const StepResult& result) {
     reconnect_first_ = reconnect_first_ || !result.ok;
-    if (held_ && !probes_.empty() && result.ok) {
-        return probe();
+    if (held_ && !probes_.empty()) {
+        if (result.ok) {
+            return probe();
+        }
+        held_.reset();  // The others were not asked: all of it again.
+        return pause_then(Step::open, result.error);
     }
     if (held_) {
         step_ = held_->step;
