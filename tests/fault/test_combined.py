@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from servers import sandbox
 
 SERVERS = ("postgres", "cassandra", "kafka")
@@ -88,6 +89,7 @@ def resident_mib(process):
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) / 1024
 
 
+@pytest.mark.combined
 def test_46_everything_at_random(arena, request):
     minutes = request.config.getoption("--minutes")
     with arena.run(46, f"all at random, {minutes:g} minutes", load={"rate": min(arena.rate, 500)}) as run:
