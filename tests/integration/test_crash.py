@@ -19,7 +19,7 @@ def rows(database):
 
 def test_sigterm_drains_and_the_next_run_continues(sluice, topic, database, keyspace):
     fill(topic, 60_000)
-    first = sluice.start("run", *sluice.flags(topic, database, keyspace))
+    first = sluice.start("run", *sluice.flags(topic, database, keyspace)).wait_for("cassandra: .*starts afresh")
     eventually(lambda: rows(database) > 0, what="rows arrive")
     stopped = first.stop().expect(0)
     assert "stopping" in stopped.err
