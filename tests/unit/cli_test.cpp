@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "config_fixture.hpp"
+#include "temporary_folder.hpp"
 
 namespace sluice {
 namespace {
@@ -50,16 +51,13 @@ bool has(const std::string& text, std::string_view part) {
 
 class TempFile {
 public:
-    TempFile(const std::string& name, const std::string& content)
-        : path_(std::filesystem::path(testing::TempDir()) / name) {
+    TempFile(const std::string& name, const std::string& content) : path_(folder_.path() / name) {
         std::ofstream(path_) << content;
     }
-    TempFile(const TempFile&) = delete;
-    TempFile& operator=(const TempFile&) = delete;
-    ~TempFile() { std::filesystem::remove(path_); }
     [[nodiscard]] std::string path() const { return path_; }
 
 private:
+    TemporaryFolder folder_;
     std::filesystem::path path_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "app/yaml_tree.hpp"
 #include "config_fixture.hpp"
+#include "temporary_folder.hpp"
 
 namespace sluice {
 namespace {
@@ -179,7 +180,8 @@ routes: [{topic: t}]
 }
 
 TEST(Config, APasswordsFileIsReadAtEachLogin) {
-    const std::string path = testing::TempDir() + "rotated-password";
+    const TemporaryFolder folder;
+    const std::string path = folder.path() / "password";
     const auto write = [&path](const std::string& text) { std::ofstream(path) << text; };
     write("first\n");
     const Config config = good("kafka: {brokers: k}\nroutes: [{topic: t}]\n"
@@ -273,8 +275,8 @@ TEST(Config, OptionalPasswordMayBeEmpty) {
 }
 
 TEST(Config, FileIsReadFromDiskAndNamedInErrors) {
-    const auto folder = std::filesystem::path(testing::TempDir()) / "sluice-config";
-    std::filesystem::create_directories(folder);
+    const TemporaryFolder temporary;
+    const auto& folder = temporary.path();
     const std::string file = folder / "sluice.yaml";
     std::ofstream(file) << "\xef\xbb\xbf" << minimal;
     const auto config = load_config(file, fake_checks());
@@ -289,7 +291,6 @@ TEST(Config, FileIsReadFromDiskAndNamedInErrors) {
     std::ofstream(file) << std::string(yaml_bytes_max + 1, ' ');
     EXPECT_NE(messages(load_config(file, fake_checks())).find("is larger than 1024 KiB"),
               std::string::npos);
-    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 
+#include "temporary_folder.hpp"
+
 namespace sluice {
 namespace {
 
@@ -18,18 +20,11 @@ namespace fs = std::filesystem;
 
 class InstanceLocks : public testing::Test {
 protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "sluice-lock-XXXXXX";
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        base_ = name;
-        ASSERT_EQ(setenv("XDG_RUNTIME_DIR", base_.c_str(), 1), 0);
-    }
-    void TearDown() override {
-        unsetenv("XDG_RUNTIME_DIR");
-        fs::remove_all(base_);
-    }
+    void SetUp() override { ASSERT_EQ(setenv("XDG_RUNTIME_DIR", base_.c_str(), 1), 0); }
+    void TearDown() override { unsetenv("XDG_RUNTIME_DIR"); }
 
-    fs::path base_;
+    TemporaryFolder temporary_;
+    const fs::path& base_ = temporary_.path();
 };
 
 std::string why(const Result<InstanceLock>& taken) {
