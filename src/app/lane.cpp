@@ -186,6 +186,7 @@ void Lane::Worker::deliver(const kafka::Poll& poll) {
     if (!poll.records().empty() || !poll.ends().empty()) {
         kafka_trouble_.reset();
     }
+    raise_bounds(poll);
     for (const auto& record : poll.records()) {
         if (record.partition != last_id_) {
             last_id_ = record.partition;

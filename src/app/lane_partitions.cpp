@@ -49,6 +49,7 @@ void Lane::Worker::assigned(std::span<const TopicPartition> partitions) {
                                                        .beginning = {},
                                                        .position = {},
                                                        .clock = commit::WriteClock{},
+                                                       .bound = {},
                                                        .prefix = {},
                                                        .stored = {},
                                                        .committed = {},
@@ -277,23 +278,31 @@ void Lane::Worker::fetch_again() {
     }
 }
 
+// What stands for the clock in the partition's pair.
+ClockMicros Lane::Worker::clock_of(const LanePartition& partition) {
+    return partition.bound ? partition.bound->acknowledged() : partition.prefix->position().clock;
+}
+
 kafka::Commit Lane::Worker::commit_of(const LanePartition& partition) const {
-    const commit::Pair pair = partition.prefix->position();
+    return commit_of(partition, clock_of(partition));
+}
+
+kafka::Commit Lane::Worker::commit_of(const LanePartition& partition, ClockMicros clock) const {
     commit::Metadata metadata{.database = destination_.id(),
                               .topic = partition.topic_id,
                               .clock = {},
                               .start = partition.start};
     if (destination_.progress_in_group()) {
-        metadata.clock = pair.clock;
+        metadata.clock = clock;
     }
-    return {partition.id, pair.next, commit::to_text(metadata)};
+    return {partition.id, partition.prefix->position().next, commit::to_text(metadata)};
 }
 
 Position Lane::Worker::position_of(const LanePartition& partition) const {
     return {.partition = partition.id,
             .topic_id = partition.topic_id,
             .next = partition.prefix->position().next,
-            .clock = partition.prefix->position().clock,
+            .clock = clock_of(partition),
             .start = partition.start};
 }
 

@@ -130,6 +130,7 @@ Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     std::vector<TopicPartition> led;
     std::ranges::copy_if(partitions, std::back_inserter(led),
                          [this](const auto& id) { return !leaderless_.contains(id); });
+    SLUICE_TRY(look_for_compaction(deadline));
     SLUICE_ASSIGN(const auto committed, consumer_->committed(led, deadline));
     SLUICE_ASSIGN(const auto beginnings,
                   consumer_->admin().offsets(led, kafka::Earliest{}, deadline));
@@ -186,9 +187,16 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
         }
         partition.clock = commit::WriteClock(start->pair.clock);
         partition.prefix.emplace(start->pair);
+        partition.bound.reset();
+        if (compacted_.contains(partition.id.topic)) {
+            partition.bound.emplace(start->pair.clock);
+        }
         if (start->commit_first) {
             const std::array first{commit_of(partition)};
-            SLUICE_TRY(consumer_->commit(first, Deadline::in(settle_wait)));
+            if (auto done = consumer_->commit(first, Deadline::in(settle_wait)); !done) {
+                partition.prefix.reset();  // Nothing of it is ours to commit.
+                return done;
+            }
         }
         request.next = start->pair.next;
     }

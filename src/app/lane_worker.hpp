@@ -1,7 +1,8 @@
-// The lane's thread. Split over seven files: starting (lane_start.cpp), its place in the group
-// (lane_membership.cpp), finding each partition's position (lane_settle.cpp), owning partitions
-// (lane_partitions.cpp), what becomes of bad records (lane_dead_letters.cpp), what it tells of
-// itself (lane_status.cpp), and the records' way (lane.cpp).
+// The lane's thread. Split over eight files: starting (lane_start.cpp), its place in the group
+// (lane_membership.cpp), finding each partition's position (lane_settle.cpp), compacted topics
+// (lane_compaction.cpp), owning partitions (lane_partitions.cpp), what becomes of bad records
+// (lane_dead_letters.cpp), what it tells of itself (lane_status.cpp), and the records' way
+// (lane.cpp).
 #pragma once
 
 #include <deque>
@@ -88,9 +89,15 @@ private:
     void progress_stored(bool in_group);
     void commit_now(std::span<const TopicPartition> partitions, Deadline deadline);
     [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition) const;
+    [[nodiscard]] kafka::Commit commit_of(const LanePartition& partition, ClockMicros clock) const;
     [[nodiscard]] Position position_of(const LanePartition& partition) const;
+    [[nodiscard]] static ClockMicros clock_of(const LanePartition& partition);
     LanePartition* find(const TopicPartition& id);
     [[nodiscard]] std::vector<TopicPartition> own_partitions() const;
+
+    // lane_compaction.cpp
+    Result<void> look_for_compaction(Deadline deadline);
+    void raise_bounds(const kafka::Poll& poll);
 
     // lane_dead_letters.cpp
     Result<void> bury(LanePartition& partition, const Record& record, ClockMicros clock,
@@ -176,6 +183,7 @@ private:
     bool unsettled_ = false;    // The topic of dead letters has not acknowledged all.
     std::optional<Error> waiting_dead_letters_;
     Deadline next_tell_ = Deadline::in(std::chrono::milliseconds{0});
+    std::unordered_set<std::string> compacted_;      // Topics, as the brokers told last.
     std::unordered_set<TopicPartition> leaderless_;  // As the brokers told last.
     std::map<std::string, std::uint64_t> skipped_;   // Rows, by table.
     std::uint64_t skipped_rows_ = 0;                 // Without dead letters.

@@ -9,6 +9,7 @@
 
 #include "base/deadline.hpp"
 #include "base/error.hpp"
+#include "commit/bound.hpp"
 #include "commit/clock.hpp"
 #include "commit/durable.hpp"
 #include "commit/metadata.hpp"
@@ -35,6 +36,7 @@ struct LanePartition {
     Offset beginning;   // Its first offset when it was assigned.
     Offset position;    // The next record to be delivered.
     commit::WriteClock clock;
+    std::optional<commit::ClockBound> bound;      // Of the clock; where the pair holds that.
     std::optional<commit::DurablePrefix> prefix;  // From Ready on.
     std::optional<Offset> stored;  // Its progress, as the database told last; PostgreSQL only.
     std::optional<commit::Pair> committed;  // The last commit that was sent.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -214,6 +215,44 @@ Result<std::vector<Offset>> Admin::offsets(std::span<const TopicPartition> parti
                          .hint = {}});
         }
         out.push_back(entry->second);
+    }
+    return out;
+}
+
+Result<std::vector<std::optional<bool>>> Admin::compacted(std::span<const std::string> topics,
+                                                          Deadline deadline) {
+    std::vector<ConfigResourceHandle> resources;
+    std::vector<rd_kafka_ConfigResource_t*> asked;
+    for (const auto& topic : std::set<std::string>(topics.begin(), topics.end())) {
+        resources.emplace_back(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+        asked.push_back(resources.back().get());
+    }
+    SLUICE_ASSIGN(const auto answer,
+                  ask(*impl_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, "kafka.describe_configs", deadline,
+                      [&](rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
+                          rd_kafka_DescribeConfigs(impl_->client, asked.data(), asked.size(),
+                                                   options, queue);
+                      }));
+    std::unordered_map<std::string, bool> by_name;
+    std::size_t count = 0;
+    const auto* const* described = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(answer.get()), &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        std::size_t entries_count = 0;
+        const auto* const* entries = rd_kafka_ConfigResource_configs(described[i], &entries_count);
+        for (std::size_t e = 0; e < entries_count; ++e) {
+            const std::string_view name = rd_kafka_ConfigEntry_name(entries[e]);
+            const char* value = rd_kafka_ConfigEntry_value(entries[e]);
+            if (name == "cleanup.policy" && value != nullptr) {
+                by_name.emplace(rd_kafka_ConfigResource_name(described[i]),
+                                std::string_view(value).find("compact") != std::string_view::npos);
+            }
+        }
+    }
+    std::vector<std::optional<bool>> out;
+    for (const auto& topic : topics) {
+        const auto found = by_name.find(topic);
+        out.push_back(found == by_name.end() ? std::nullopt : std::optional(found->second));
     }
     return out;
 }

@@ -49,6 +49,10 @@ public:
     Result<std::vector<TopicInfo>> describe(std::span<const std::string> topics, Deadline deadline);
     Result<std::vector<Offset>> offsets(std::span<const TopicPartition> partitions,
                                         const OffsetSpec& spec, Deadline deadline);
+    // Whether their cleanup.policy says compact, one entry a name, in order; nothing where the
+    // topic's configuration may not be read.
+    Result<std::vector<std::optional<bool>>> compacted(std::span<const std::string> topics,
+                                                       Deadline deadline);
     // An existing topic is no error: returns false.
     Result<bool> create_topic(const std::string& topic, std::int32_t partitions, Deadline deadline);
     // A group that never was has no members.

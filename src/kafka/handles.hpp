@@ -37,6 +37,7 @@ using PartitionHandle = Handle<rd_kafka_topic_partition_t, rd_kafka_topic_partit
 using AdminOptionsHandle = Handle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
 using NewTopicHandle = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
 using TopicNamesHandle = Handle<rd_kafka_TopicCollection_t, rd_kafka_TopicCollection_destroy>;
+using ConfigResourceHandle = Handle<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>;
 using DeleteOffsetsHandle =
     Handle<rd_kafka_DeleteConsumerGroupOffsets_t, rd_kafka_DeleteConsumerGroupOffsets_destroy>;
 

@@ -55,6 +55,7 @@ void Broker::expel(const MemberPtr& member) {
     const Time speaks = std::max(world_.scheduler.now(), member->process->frozen_until);
     member->events.push_back({.kind = GroupEvent::Kind::lost,
                               .partitions = {},
+                              .generation = 0,
                               .due = speaks + lost_after.value_or(ms(world_.random.below(4'000)))});
 }
 
@@ -89,6 +90,7 @@ void Broker::answered(const MemberPtr& member, const GroupEvent& event) {
     switch (event.kind) {
         case GroupEvent::Kind::assigned:
             member->held.insert(event.partitions.begin(), event.partitions.end());
+            member->generation = event.generation;
             break;
         case GroupEvent::Kind::revoked:
             for (const auto p : event.partitions) {
@@ -127,6 +129,7 @@ void Broker::balance_soon() {
 // Sticky: a partition stays where it is while its owner has no more than its share.
 void Broker::balance() {
     balances_ = false;
+    ++generation_;
     const auto ready = members();
     if (ready.empty()) {
         return;
@@ -161,16 +164,19 @@ void Broker::balance() {
         const auto owner = owners_.find(p);
         if (owner == owners_.end()) {
             owners_[p] = member;
+            given_[p] = generation_;
             events.try_emplace(member).first->second.partitions.insert(p);
         } else if (owner->second != member && moving_.insert(p).second) {
             owner->second->events.push_back(
                 {.kind = GroupEvent::Kind::revoked,
                  .partitions = {p},
+                 .generation = 0,
                  .due = world_.scheduler.now() + ms(world_.random.below(300))});
         }
     }
     for (const auto& member : ready) {
         if (const auto event = events.find(member); event != events.end()) {
+            event->second.generation = generation_;
             event->second.due = world_.scheduler.now() + ms(world_.random.below(300));
             member->events.push_back(event->second);
         }
@@ -186,11 +192,20 @@ void Broker::store(std::span<const kafka::Commit> stored) {
     }
 }
 
-std::optional<std::string> Broker::commit(const Member& member, int number,
+std::optional<std::string> Broker::commit(const Member& member, int number, int generation,
                                           std::span<const kafka::Commit> wanted) {
     const bool member_still = member.in_group && member.number == number;
-    if (fencing == Fencing::membership && !member_still) {
+    if (fencing != Fencing::none && !member_still) {
         return "UNKNOWN_MEMBER_ID";
+    }
+    const auto owned = [&](const kafka::Commit& commit) {
+        const auto p = commit.partition.partition.value();
+        const auto owner = owners_.find(p);
+        return owner != owners_.end() && owner->second.get() == &member &&
+               given_.at(p) <= generation;
+    };
+    if (fencing == Fencing::generation && !std::ranges::all_of(wanted, owned)) {
+        return "ILLEGAL_GENERATION";
     }
     store(wanted);
     return std::nullopt;

@@ -21,13 +21,15 @@ namespace sluice::sim {
 
 // What the coordinator checks of a commit.
 enum class Fencing : std::uint8_t {
-    membership,  // As Kafka: whoever is a member may commit for any partition.
+    generation,  // As Kafka: what was sent before a partition has moved is refused.
+    membership,  // Whoever is still a member may commit for any partition.
     none,        // Also who is no member any more, or dead.
 };
 
 struct GroupEvent {
     enum class Kind : std::uint8_t { assigned, revoked, lost } kind = Kind::assigned;
     std::set<std::int32_t> partitions;
+    int generation = 0;  // assigned: the group's, then.
     Time due;
 };
 
@@ -38,6 +40,7 @@ struct Member {
     bool in_group = false;
     std::deque<GroupEvent> events;
     std::set<std::int32_t> held;  // As the process believes.
+    int generation = 0;           // In which it was assigned something last.
     Time last_arrival{};          // Of a commit: one connection keeps their order.
 };
 using MemberPtr = std::shared_ptr<Member>;
@@ -48,6 +51,7 @@ public:
 
     Log log;
     Fencing fencing = Fencing::membership;
+    bool compacted = false;
     std::map<std::int32_t, kafka::Committed> commits;
     double moves = 0.1;  // How often a partition moves that need not.
     // After which wait an expelled member hears of it; nothing: chance says.
@@ -74,8 +78,9 @@ public:
     // Sessions that nobody keeps up are watched from here on.
     void watch_sessions();
 
-    // Of one request, which was sent as the member `number`. An error code, or nothing.
-    std::optional<std::string> commit(const Member& member, int number,
+    // Of one request, which was sent as the member `number` in `generation`. An error code, or
+    // nothing.
+    std::optional<std::string> commit(const Member& member, int number, int generation,
                                       std::span<const kafka::Commit> commits);
     std::optional<std::string> commit_first(std::span<const kafka::Commit> commits);
 
@@ -90,6 +95,8 @@ private:
     int last_member_ = 0;
     std::vector<MemberPtr> all_;
     std::map<std::int32_t, MemberPtr> owners_;
+    std::map<std::int32_t, int> given_;  // In which generation.
+    int generation_ = 0;
     std::set<std::int32_t> moving_;          // Their owner was asked for them.
     std::map<const Process*, Time> silent_;  // Since when no heartbeat comes.
     bool balances_ = false;

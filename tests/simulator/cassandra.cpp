@@ -185,13 +185,14 @@ void Cassandra::check_durable(const kafka::Commit& commit) {
          at < partition.records.size() && partition.records[at].offset < commit.next.value();
          ++at) {
         const Produced& record = partition.records[at];
-        bool there = false;
+        bool there = record.gone;
         if (record.bad) {
             const auto key = std::string(topic_name) + '\0' + bytes_of(p) + '\0' +
                              bytes_of(record.offset / 4096) + '\0' + bytes_of(record.offset) + '\0';
             there = tables_["dead"].contains(key);
         } else {
-            there = tables_["state"][record.key + '\0'].written.contains({p, record.offset});
+            there = there ||
+                    tables_["state"][record.key + '\0'].written.contains({p, record.offset});
         }
         if (!there) {
             world_.fail(fmt::format("kafka: the commit {} passes record {}, which is not written",

@@ -178,6 +178,29 @@ Wrong commit_set_back(History& history) {
     return history.finish();
 }
 
+// The commit that raises the bound of a compacted topic's clock is lost, and so are those without
+// an answer. Their sender dies when it has written, and the log is compacted meanwhile.
+Wrong bound_lost(History& history) {
+    Script script(history);
+    history.broker.compacted = true;
+    history.begin(1);
+    const auto lost = [](Process&) { return Fate::request_lost; };
+    script.at(1, "kafka.commit", 1, lost);
+    for (int nth = 1; nth <= 10; ++nth) {
+        script.at(1, "kafka.commit_async", nth, lost);
+    }
+    for (int i = 0; i < 5; ++i) {
+        history.produce(0, "other", std::to_string(i), some_day);
+    }
+    history.produce(0, "key", "1", some_day);
+    Running& first = history.start();
+    history.until("its first row", [&] { return history.cassandra.wrote("key"); });
+    history.kill(first);
+    history.produce(0, "key", "2", some_day);
+    history.broker.log.compact(0, history.broker.log.partitions[0].end);
+    return history.finish();
+}
+
 // One of two first starts stands still at some request of its own, until the other has written:
 // what it asked before says that nothing is there, what it asks then that something is.
 Wrong two_first_starts(History& history, std::string_view op, int nth) {
@@ -216,7 +239,8 @@ const std::vector<Directed>& directed_schedules() {
             {"late_reader", Database::cassandra, late_reader},
             {"late_reader_of_a_new_partition", Database::cassandra, late_reader_of_a_new_partition},
             {"two_new_partitions", Database::cassandra, two_new_partitions},
-            {"commit_set_back", Database::cassandra, commit_set_back}};
+            {"commit_set_back", Database::cassandra, commit_set_back},
+            {"bound_lost", Database::cassandra, bound_lost}};
         // Which request is the one that matters, a change of the program may change.
         for (int nth = 1; nth <= 30; ++nth) {
             list.push_back(

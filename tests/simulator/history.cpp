@@ -101,6 +101,11 @@ Shape History::draw() {
                     .refused = some(0.4, 0.2),
                     .slow = some(0.4, 0.2)};
     shape.fencing = random.chance(0.1) ? Fencing::none : Fencing::membership;
+    if (database_ == Database::cassandra && random.chance(0.3)) {
+        shape.compacted = true;
+        shape.fencing = Fencing::generation;  // A bound that is acknowledged late is one too many.
+        shape.bad = 0;                        // A letter would be gone with its record.
+    }
     return shape;
 }
 
@@ -109,6 +114,7 @@ std::optional<std::string> History::run() { return run(draw()); }
 std::optional<std::string> History::run(const Shape& shape) {
     shape_ = shape;
     broker.fencing = shape.fencing;
+    broker.compacted = shape.compacted;
     for (std::int32_t p = 0; p < shape.partitions; ++p) {
         broker.log.partitions.emplace_back();
     }
@@ -140,6 +146,20 @@ void History::plan() {
                      [this] { grow(); });
     }
     scheduler.in(1s, [this] { befall(); });
+    if (shape_.compacted) {
+        scheduler.in(1s, [this] { compact_some(); });
+    }
+}
+
+void History::compact_some() {
+    for (std::int32_t p = 0; p < broker.partitions(); ++p) {
+        if (own_world.random.chance(0.5)) {
+            const auto end = broker.log.partitions[static_cast<std::size_t>(p)].end;
+            broker.log.compact(p, own_world.random.between(0, end));
+            own_world.tell("partition {} is compacted", p);
+        }
+    }
+    own_world.scheduler.in(ms(own_world.random.between(200, 4'000)), [this] { compact_some(); });
 }
 
 void History::grow() {
@@ -174,8 +194,9 @@ void History::produce_some() {
         record.key = shape_.keys_move ? fmt::format("k{}", key)
                                       : fmt::format("k{}-{}", record.partition, key);
         const std::string text = fmt::format("v{}", broker.log.produced + 1);
-        record.a = {.present = random.chance(0.8), .text = {}};
-        record.b = {.present = random.chance(0.6), .text = {}};
+        // What a compacted log has lost, a record that leaves a field out would need.
+        record.a = {.present = shape_.compacted || random.chance(0.8), .text = {}};
+        record.b = {.present = shape_.compacted || random.chance(0.6), .text = {}};
         if (random.chance(0.9)) {
             record.a.text = text;
         }

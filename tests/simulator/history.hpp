@@ -42,6 +42,7 @@ struct Shape {
     double restarts = 0;  // Kills, stops and freezes, by process and second.
     double expulsions = 0;
     double outages = 0;
+    bool compacted = false;
     bool targets_change = false;  // At a restart the route may gain or lose a table.
     Faults faults;
     Fencing fencing = Fencing::membership;
@@ -86,6 +87,7 @@ private:
     void plan();
     void grow();
     void produce_some();
+    void compact_some();
     void befall();
     void check_lane(const Running& running);
     void kill_later(Running& running);

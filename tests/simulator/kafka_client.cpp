@@ -114,8 +114,9 @@ struct Consumer::Impl {
         }
         std::vector<Commit> sent(commits.begin(), commits.end());
         world->scheduler.in(arrival(fate == Fate::late), [sender = member, number = member->number,
-                                                          fate, heard, sent = std::move(sent)] {
-            const auto answer = broker().commit(*sender, number, sent);
+                                                          generation = member->generation, fate,
+                                                          heard, sent = std::move(sent)] {
+            const auto answer = broker().commit(*sender, number, generation, sent);
             if (fate == Fate::done) {
                 world->scheduler.in(world->way(), [heard, answer] { heard(answer); });
             }
@@ -158,6 +159,10 @@ struct Consumer::Impl {
             std::size_t at = partition.find(slot.next);
             for (; slot.wanted && records_max > 0 && at < partition.records.size(); ++at) {
                 const auto& record = partition.records[at];
+                if (record.gone) {
+                    slot.next = record.offset + 1;
+                    continue;
+                }
                 poll.records.push_back({.partition = &name(p),
                                         .offset = Offset{record.offset},
                                         .timestamp_ms = record.timestamp_ms,
@@ -371,6 +376,18 @@ Result<std::vector<Offset>> Admin::offsets(std::span<const TopicPartition> parti
     });
     if (!answer) {
         return fail(no_answer("kafka.offsets"));
+    }
+    return std::move(*answer);
+}
+
+Result<std::vector<std::optional<bool>>> Admin::compacted(std::span<const std::string> topics,
+                                                          Deadline deadline) {
+    using Told = std::vector<std::optional<bool>>;
+    auto answer = world->ask<Told>("kafka.describe_configs", deadline, [count = topics.size()] {
+        return Told(count, broker().compacted);
+    });
+    if (!answer) {
+        return fail(no_answer("kafka.describe_configs"));
     }
     return std::move(*answer);
 }

@@ -1,6 +1,7 @@
 #include "simulator/log.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace sluice::sim {
@@ -10,6 +11,15 @@ void Log::append(Produced record) {
     record.offset = partition.end++;
     record.number = ++produced;
     partition.records.push_back(std::move(record));
+}
+
+void Log::compact(std::int32_t partition, std::int64_t end) {
+    std::set<std::string> newer;
+    auto& records = partitions[static_cast<std::size_t>(partition)].records;
+    for (auto record = records.rbegin(); record != records.rend(); ++record) {
+        const bool last = record->offset >= end || newer.insert(record->key).second;
+        record->gone = record->gone || !last;
+    }
 }
 
 void Log::leave_gap(std::int32_t partition, std::int64_t offsets) {
@@ -39,7 +49,9 @@ State fold(const Log& log) {
     std::vector<const Produced*> all;
     for (const auto& partition : log.partitions) {
         for (const auto& record : partition.records) {
-            all.push_back(&record);
+            if (!record.gone) {
+                all.push_back(&record);
+            }
         }
     }
     std::ranges::sort(all, {}, &Produced::number);

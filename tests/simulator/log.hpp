@@ -28,6 +28,7 @@ struct Produced {
     Field a;
     Field b;
     std::uint64_t number = 0;  // In the order of production, over all partitions.
+    bool gone = false;         // Compacted away; who has read it may still hold it.
 };
 
 struct Partition {
@@ -55,6 +56,8 @@ struct Log {
     std::uint64_t produced = 0;
 
     void append(Produced record);
+    // Of each key only the last record stays, of those before `end`.
+    void compact(std::int32_t partition, std::int64_t end);
     void leave_gap(std::int32_t partition, std::int64_t offsets);
 };
 

@@ -249,9 +249,10 @@ std::string PgSession::read_offsets(const Sentence& sentence, PgResult& result) 
 
 std::string PgSession::insert_offsets(const Sentence& sentence) {
     // Pipeline, topic, partition, topic id, its type, next offset, start.
+    const bool overwrites = has(sentence, {"DO", "UPDATE"});
     for (const auto& list : lists_after(sentence, find(sentence, {"VALUES"}) + 1)) {
         const OffsetKey key = key_of(list, 1);
-        if (offset(key) == nullptr) {
+        if (overwrites || offset(key) == nullptr) {
             written_[key] = {.topic_id = list[3], .next = to_number(list[5]), .start = list[6]};
         }
     }

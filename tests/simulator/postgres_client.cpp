@@ -152,6 +152,8 @@ Outcome<Connection> Connection::open(const ConnectOptions& options, Deadline dea
     return Connection(std::move(impl));
 }
 
+int Connection::server_process() const { return 0; }
+
 int Connection::server_version() const { return 150000; }
 
 Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline,
