@@ -89,6 +89,8 @@ struct LaneStatus {
     std::uint64_t rewound = 0;  // Offsets that the database has gone back by, in all.
     // When progress was stored last: with rows in PostgreSQL, for Cassandra in the group.
     std::optional<std::chrono::steady_clock::time_point> progressed;
+    // When the lane said so; before its first word, nothing.
+    std::optional<std::chrono::steady_clock::time_point> at;
     // Ours now; never changed once it is published, so that copies may share it. Null: none.
     std::shared_ptr<const std::vector<PartitionStatus>> partitions;
 

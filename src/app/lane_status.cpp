@@ -73,6 +73,7 @@ LaneStatus Lane::Worker::observed() const {
     status.rejected = rejected_;
     status.rewound = rewound_;
     status.progressed = progressed_;
+    status.at = std::chrono::steady_clock::now();
     auto partitions = owned();
     for (const auto& partition : partitions) {
         status.lag += partition.lag.value_or(0);

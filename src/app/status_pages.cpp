@@ -15,6 +15,9 @@ using namespace std::chrono_literals;
 // The main thread shows what there is every 100 ms. It stands still while nobody reads a full
 // stderr, for example.
 constexpr auto alive_within = 10s;
+// A lane does ten times a second. What it waits for has deadlines, of which the longest is that of
+// a client's end, 20 s (socket.timeout.ms).
+constexpr auto lane_alive_within = 60s;
 
 bool is_ready(const LaneStatus& lane) { return lane.phase == LanePhase::running && !lane.waiting; }
 
@@ -42,12 +45,23 @@ http::Response ready(const std::vector<LaneStatus>& lanes) {
     return response;
 }
 
-http::Response healthy(std::chrono::duration<double> silent) {
-    if (silent <= alive_within) {
-        return {.body = "ok\n"};
-    }
+http::Response stands_still(std::string_view what, std::chrono::duration<double> since) {
     return {.status = 503,
-            .body = fmt::format("the main thread stands still since {:.0f} s\n", silent.count())};
+            .body = fmt::format("{} stands still since {:.0f} s\n", what, since.count())};
+}
+
+http::Response healthy(const std::vector<LaneStatus>& lanes, std::chrono::duration<double> silent,
+                       StatusPages::Clock::time_point now) {
+    if (silent > alive_within) {
+        return stands_still("the main thread", silent);
+    }
+    for (const auto& lane : lanes) {
+        const bool works = lane.phase == LanePhase::starting || lane.phase == LanePhase::running;
+        if (works && lane.at && now - *lane.at > lane_alive_within) {
+            return stands_still("lane " + lane.name, now - *lane.at);
+        }
+    }
+    return {.body = "ok\n"};
 }
 
 }  // namespace
@@ -75,7 +89,7 @@ http::Response StatusPages::answer(std::string_view path, Clock::time_point now)
         return ready(shown->lanes);
     }
     if (path == "/healthz") {
-        return healthy(now - shown->at);
+        return healthy(shown->lanes, now - shown->at, now);
     }
     return {.status = 404, .body = "/metrics, /healthz and /readyz are here\n"};
 }

@@ -25,7 +25,8 @@ public:
 
     // From any thread.
     //   /metrics  200, Prometheus's text.
-    //   /healthz  200 while show() is called; 503 when it was not for ten seconds.
+    //   /healthz  200 while show() is called and no lane stands still; 503 when it was not for ten
+    //             seconds, or a lane has said nothing for a minute.
     //   /readyz   200 when every lane is running and none waits, else 503; one line a lane.
     [[nodiscard]] http::Response answer(std::string_view path,
                                         Clock::time_point now = Clock::now()) const;

@@ -126,7 +126,7 @@ class Proxy:
 
         cut, reset     it is passed on, then the connection ends on both sides
         drop_reply     it is passed on; nothing passes in the other direction any more
-        drop_request   it does not pass, nor does anything after it
+        drop_request   it does not pass, nor does anything after it, not even the end
         delay          it passes after `seconds`, though its sender may be gone by then
 
         With `hang_up` the client's side is closed at once, so that it need not wait for a deadline of its own."""
@@ -234,7 +234,7 @@ class Proxy:
             await asyncio.sleep(due - self.loop.time())
             await self.open.wait()
             await self._treat(link, direction, sink, data)
-        if self._is_dropped(link, direction) and not link.hung_up:
+        if self._is_dropped(link, direction) and not (link.hung_up and direction == DOWN):
             await asyncio.Event().wait()  # Half-open: the other side does not learn of the end.
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

@@ -2,9 +2,11 @@
 
 import json
 import threading
+from copy import copy
 
 import pytest
 import verify
+from proxy import Proxy
 from servers import eventually
 
 
@@ -177,3 +179,25 @@ def test_second_signal_ends_at_once(sluice, topic, database):
         blocker.rollback()
     sluice.drain(topic, database, timeout=60).expect(0)
     verify.assert_equal(topic, database)
+
+
+def test_its_own_session_that_is_left_inside_a_copy_is_ended(sluice, make_topic, database, addresses):
+    """The way is cut amid COPY, and the server does not hear of it: nothing of its own ends such a session, which keeps
+    the offsets locked."""
+    topic = make_topic(1)
+    proxy = Proxy(addresses.postgres)
+    try:
+        through = copy(database)
+        through.url = f"{database.url.replace(addresses.postgres, proxy.address)}?sslmode=disable"
+        process = sluice.start("run", *sluice.flags(topic, through))
+        fill(topic, 10)
+        eventually(lambda: rows(database) == 10, what="rows arrive")
+        cut = proxy.when(b"PGCOPY", "drop_request", hang_up=True)
+        fill(topic, 1000, start=10)
+        eventually(lambda: cut.fired, what="the cut")
+        process.wait_for("ended session [0-9]+, its own", 60)
+        eventually(lambda: rows(database) == 1010, 30, "the rest")
+        process.stop().expect(0)
+    finally:
+        proxy.close()
+    assert database.value("SELECT count(DISTINCT kafka_offset) FROM events") == rows(database) == 1010

@@ -171,6 +171,15 @@ def test_a_killed_replay_is_taken_up_where_it_was(sluice, database, lost):
     assert rows(database) == all_rows(count)
 
 
+def test_more_letters_than_a_page_holds_are_listed_once_each(sluice, database, lost):
+    file, topic = lost()
+    database.execute("INSERT INTO lost (kafka_topic, kafka_partition, kafka_offset, value, reason, error) SELECT "
+                     f"'{topic.name}', n % 3, 1000 + n / 2, 'x', 'r', 'e' FROM generate_series(1, 12000) n")
+    found = json.loads(sluice.run("dlq", "list", "-c", file, "--json", "--limit", 100_000).expect(0).out)
+    places = [(letter["partition"], letter["offset"]) for letter in found["dead_letters"]]
+    assert len(places) == database.value("SELECT count(*) FROM lost") and places == sorted(places)
+
+
 def test_without_dead_letters_the_setting_is_named(sluice, make_topic, database):
     file = sluice.config(make_topic(1), ROUTE, database)
     sluice.run("dlq", "list", "-c", file).expect(2).has(str(file), "dead_letters: {table: NAME}")

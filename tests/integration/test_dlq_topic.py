@@ -65,6 +65,17 @@ def test_replay_writes_each_record_once_into_its_own_lane(sluice, lost, database
     assert sum(kafka.ends(letters.name).values()) == 8 and kafka.ends(topic.name) == {0: 4}
 
 
+def test_a_letter_that_is_there_twice_is_replayed_once_whatever_time_its_topic_stamps(sluice, lost, database, kafka):
+    topic, letters, file, mended = lost((0, 0), (1, "v1"))
+    kafka.configure(letters.name, message_timestamp_type="LogAppendTime")
+    for message in read(kafka, letters.name):
+        kafka.send(letters.name, [(message.key(), message.value(), {"headers": message.headers()})])
+    assert len({message.timestamp()[1] for message in read(kafka, letters.name)}) > 1
+    done = sluice.run("dlq", "replay", "-c", mended, "--all", "--lane", "postgres").expect(0)
+    done.has("1 dead letters replayed, 1 were replayed before")
+    assert sorted(database.rows("SELECT id, n FROM t")) == [(0, 0), (1, 7)]
+
+
 def test_replays_at_once_and_killed_write_each_record_once(sluice, lost, database):
     topic, _, file, mended = lost(*((i, f"v{i}") for i in range(600)))
     killed = sluice.start("dlq", "replay", "-c", mended, "--all", "--lane", "postgres")

@@ -67,6 +67,56 @@ def test_a_trigger_that_refuses_every_record_makes_no_dead_letter(sluice, make_t
     assert letters(database) == []
 
 
+REFUSE_LATE = ("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {} THEN RAISE 'no'; END IF; "
+               "RETURN NULL; END $$",
+               "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRED "
+               "FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+
+def refuse_late(table, condition):
+    return REFUSE_LATE[0].format(condition), REFUSE_LATE[1].format(table)
+
+
+def test_a_record_that_a_deferred_trigger_refuses_is_a_dead_letter(sluice, make_topic, database):
+    """The error comes with COMMIT and names no row."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)", *refuse_late("t", "NEW.id = 13"))
+    topic.send(*numbers(1, 13, 2, 13, 3), "no JSON")
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    sluice.drain_file(file).expect(0)
+    assert sorted(database.rows("SELECT id FROM t")) == [(1,), (2,), (3,)]
+    assert [offset for _, offset, _ in letters(database)] == [1, 3, 5]
+
+
+def test_a_deferred_trigger_that_refuses_every_record_makes_no_dead_letter(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)", *refuse_late("t", "true"))
+    topic.send(*numbers(*range(100)))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("every record is refused like this")
+    database.execute("DROP TRIGGER refuse ON t")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 100, what="the rows")
+    process.stop().expect(0)
+    assert letters(database) == []
+
+
+def test_a_table_of_dead_letters_that_refuses_at_the_end_is_waited_for(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int)",
+                     "CREATE TABLE lost (kafka_topic text, kafka_partition int, kafka_offset bigint, "
+                     "timestamp timestamptz, key bytea, value bytea, headers json, reason text, error text)",
+                     *refuse_late("lost", "true"))
+    topic.send('{"id": 1}', '{"id": "x"}', '{"id": 2}')
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("the dead letters need a table that takes every record")
+    database.execute("DROP TRIGGER refuse ON lost")
+    eventually(lambda: sorted(database.rows("SELECT id FROM t")) == [(1,), (2,)], what="the rows")
+    process.stop().expect(0)
+    assert [offset for _, offset, _ in letters(database)] == [1]
+
+
 def test_a_lone_record_waits_for_another_that_tells_whose_fault_it_is(sluice, make_topic, database):
     topic = make_topic(1)
     database.execute("CREATE TABLE t (id int CHECK (id > 0))")

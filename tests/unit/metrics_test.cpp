@@ -235,6 +235,18 @@ TEST(StatusPages, AreHealthyWhileTheMainThreadShowsThings) {
     EXPECT_EQ(pages.answer("/healthz", now + 11s).status, 200);
 }
 
+TEST(StatusPages, AreUnhealthyWhereALaneStandsStill) {
+    StatusPages pages(Bytes{1});
+    LaneStatus stuck = running("cassandra");
+    stuck.at = now;
+    pages.show({running("postgres"), stuck}, now + 61s);
+    EXPECT_EQ(pages.answer("/healthz", now + 61s).status, 503);
+    EXPECT_EQ(pages.answer("/healthz", now + 61s).body, "lane cassandra stands still since 61 s\n");
+    stuck.phase = LanePhase::draining;  // It may take as long as its deadline says.
+    pages.show({stuck}, now + 61s);
+    EXPECT_EQ(pages.answer("/healthz", now + 61s).status, 200);
+}
+
 TEST(StatusPages, AreNoOthers) {
     const StatusPages pages(Bytes{1});
     EXPECT_EQ(pages.answer("/", now).status, 404);

@@ -172,7 +172,8 @@ protected:
         std::vector<std::string> out;
         for (const auto& event : outbox_.take()) {
             const auto& waiting = std::get<Waiting>(event);
-            out.push_back(waiting.error ? waiting.error->detail : "goes on");
+            out.push_back((waiting.error ? waiting.error->detail : "goes on") +
+                          (waiting.for_records ? ", fetched" : ""));
         }
         return out;
     }
@@ -192,6 +193,19 @@ TEST_F(Waiters, OneThatRecoversDoesNotEndTheWaitOfAnother) {
     EXPECT_EQ(heard(), Heard{"goes on"});
     waits_.end("b", 0);
     EXPECT_EQ(heard(), Heard{});
+}
+
+TEST_F(Waiters, ARouteIsFetchedWhereAllThatWaitWithItWaitForItsRecords) {
+    waits_.begin("a", 0, error("in doubt"), true);
+    EXPECT_EQ(heard(), Heard{"in doubt, fetched"});
+    waits_.begin("b", 0, error("no table"));
+    EXPECT_EQ(heard(), Heard{"no table"});
+    waits_.begin("a", 0, error("still in doubt"), true);
+    EXPECT_EQ(heard(), Heard{"still in doubt"});
+    waits_.end("b", 0);
+    EXPECT_EQ(heard(), Heard{"still in doubt, fetched"});
+    waits_.end("a", 0);
+    EXPECT_EQ(heard(), Heard{"goes on"});
 }
 
 TEST_F(Waiters, RoutesAndTheLaneWaitApart) {

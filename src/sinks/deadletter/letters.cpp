@@ -57,8 +57,7 @@ std::optional<LetterInfo> info_of(const Record& message, const std::string& grou
         !offset) {
         return std::nullopt;
     }
-    // Where the topic did not take the record's own; see topic.cpp.
-    const auto own_time = number<std::int64_t>(ours.find("sluice.timestamp"));
+    const auto own_time = ours.find("sluice.timestamp");
     const auto size = [](const std::optional<std::string_view>& bytes) {
         return bytes ? std::optional(bytes->size()) : std::nullopt;
     };
@@ -66,7 +65,7 @@ std::optional<LetterInfo> info_of(const Record& message, const std::string& grou
         .key = {.partition = {ours.text("__connect.errors.topic"), PartitionId{*partition}},
                 .offset = Offset{*offset},
                 .handle = message.where()},
-        .timestamp_ms = own_time ? own_time : message.timestamp_ms,
+        .timestamp_ms = own_time ? number<std::int64_t>(own_time) : message.timestamp_ms,
         .key_bytes = size(message.key),
         .value_bytes = size(message.value),
         .reason = ours.text("__connect.errors.exception.class.name"),

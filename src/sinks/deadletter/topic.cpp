@@ -42,6 +42,10 @@ std::vector<std::pair<std::string, std::string>> reasons(const Record& record, C
         {"__connect.errors.exception.class.name", kind},
         {"__connect.errors.exception.message", error.message()},
         {"__connect.errors.exception.stacktrace", kind}};
+    // The topic may stamp its own time, or refuse the record's: of a letter that was sent twice a
+    // replay must see one.
+    headers.emplace_back("sluice.timestamp",
+                         record.timestamp_ms ? std::to_string(*record.timestamp_ms) : "none");
     if (clock != ClockMicros{0}) {
         headers.emplace_back("sluice.clock", std::to_string(clock.value()));
     }
@@ -82,7 +86,7 @@ private:
         KeptRecords record;
         std::vector<std::pair<std::string, std::string>> reasons;
         bool sent = false;
-        bool keeps_time = true;  // Until the broker refuses it: then a header has it.
+        bool keeps_time = true;  // Until the broker refuses it.
     };
 
     using Pending = std::map<std::pair<TopicPartition, Offset>, Letter>;
@@ -125,6 +129,7 @@ private:
         }
         if (auto sent = producer_->send(topic_, kept.record, more, ++last_tag_); !sent) {
             trouble_ = std::move(sent).error();
+            ended_ = ended_ || trouble_->action == Action::stop;
             return;
         }
         by_tag_.emplace(last_tag_, entry);
@@ -142,20 +147,12 @@ private:
         entry->second.sent = false;
         again_ = Deadline::in(again_after);
         if (error->code == "INVALID_TIMESTAMP" && entry->second.keeps_time) {
-            leave_time_out(*entry);
+            // No broker takes a time that is more than an hour ahead of its own (Kafka 4's
+            // log.message.timestamp.after.max.ms); the record's own topic may have.
+            entry->second.keeps_time = false;
+            again_ = Deadline::in(0ms);
         }
         ended_ = ended_ || error->action == Action::stop;
-    }
-
-    // A broker takes no time that is more than an hour ahead of its own (Kafka 4's
-    // log.message.timestamp.after.max.ms); the record's own topic may have taken it.
-    void leave_time_out(Pending::value_type& entry) {
-        Letter& letter = entry.second;
-        letter.keeps_time = false;
-        if (const auto time = kept_of(entry).record.timestamp_ms) {
-            letter.reasons.emplace_back("sluice.timestamp", std::to_string(*time));
-        }
-        again_ = Deadline::in(0ms);
     }
 
     void send_again() {

@@ -32,6 +32,15 @@ std::size_t first_row(const TableRows& table, Offset offset) {
     return static_cast<std::size_t>(at - table.rows.begin());
 }
 
+bool has_row(const TableRows& table, Offset offset) {
+    const std::size_t first = first_row(table, offset);
+    return first < table.rows.size() && table.rows[first].offset == offset;
+}
+
+bool has_letter(const Piece& piece, Offset offset) {
+    return std::ranges::binary_search(piece.letters, offset, {}, &Letter::offset);
+}
+
 // Keeps the rows of [from, to).
 void keep(Piece& piece, Offset from, Offset to) {
     for (auto& table : piece.tables) {
@@ -169,32 +178,37 @@ std::pair<std::size_t, Offset> Batch::record_at(std::size_t number) const {
     return {};
 }
 
-bool Batch::has_rows_before(std::size_t before, std::size_t table) const {
-    if (before == 0) {
-        return false;
-    }
-    return std::ranges::any_of(slices({.first = 0, .count = before}), [&](const Slice& slice) {
-        const auto [first, last] = rows(slice, table);
-        return first < last;
-    });
+bool Batch::is_letter(std::size_t number) const {
+    const auto [index, offset] = record_at(number);
+    return has_letter(pieces_[index], offset);
 }
 
-std::vector<std::size_t> Batch::others(std::size_t table, std::size_t first, std::size_t but,
-                                       std::size_t count) const {
+std::vector<std::size_t> Batch::with_rows(std::optional<std::size_t> table) const {
     std::vector<std::size_t> all;
     std::size_t begin = 0;
     for (const Piece& piece : pieces_) {
         const auto offsets = record_offsets(piece);
-        const auto& rows = piece.tables[table].rows;
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            const auto at = std::ranges::lower_bound(offsets, rows[i].offset);
-            const auto number = begin + static_cast<std::size_t>(at - offsets.begin());
-            if (number >= first && number != but && (all.empty() || all.back() != number)) {
-                all.push_back(number);
+        for (std::size_t i = 0; i < offsets.size(); ++i) {
+            const bool has = table ? has_row(piece.tables[*table], offsets[i])
+                                   : piece.rows() > 0 && !has_letter(piece, offsets[i]);
+            if (has) {
+                all.push_back(begin + i);
             }
         }
         begin += weight(piece);
     }
+    return all;
+}
+
+bool Batch::has_rows_before(std::size_t before, std::optional<std::size_t> table) const {
+    const auto all = with_rows(table);
+    return !all.empty() && all.front() < before;
+}
+
+std::vector<std::size_t> Batch::others(std::optional<std::size_t> table, std::size_t first,
+                                       std::size_t but, std::size_t count) const {
+    auto all = with_rows(table);
+    std::erase_if(all, [&](std::size_t number) { return number < first || number == but; });
     std::vector<std::size_t> spread;
     for (std::size_t left = std::min(count, all.size()); left > 0; --left) {
         spread.push_back(all[left * all.size() / std::min(count, all.size()) - 1]);

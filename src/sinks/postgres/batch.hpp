@@ -42,12 +42,16 @@ public:
     [[nodiscard]] std::size_t record_number(std::size_t piece, Offset offset) const;
     [[nodiscard]] std::pair<std::size_t, Offset> record_at(std::size_t number) const;
 
-    // True where a record before number `before` has a row of this table.
-    [[nodiscard]] bool has_rows_before(std::size_t before, std::size_t table) const;
-    // At most `count` records from number `first` on that have a row of this table, without
-    // `but`; spread over the batch, the last ones first.
-    [[nodiscard]] std::vector<std::size_t> others(std::size_t table, std::size_t first,
-                                                  std::size_t but, std::size_t count) const;
+    // True where the record is one already.
+    [[nodiscard]] bool is_letter(std::size_t number) const;
+    // True where a record before number `before` has a row of this table; without one, any that is
+    // no dead letter.
+    [[nodiscard]] bool has_rows_before(std::size_t before, std::optional<std::size_t> table) const;
+    // At most `count` records from number `first` on that have a row of this table, likewise,
+    // without `but`; spread over the batch, the last ones first.
+    [[nodiscard]] std::vector<std::size_t> others(std::optional<std::size_t> table,
+                                                  std::size_t first, std::size_t but,
+                                                  std::size_t count) const;
 
     // The record at `offset` as it came; see KeptRecords.
     [[nodiscard]] KeptRecords::Kept kept(std::size_t piece, Offset offset);
@@ -60,6 +64,10 @@ public:
     void drop_before(std::size_t first);
 
 private:
+    // The numbers of the records that have a row of this table; without one, that have rows and
+    // are no dead letters.
+    [[nodiscard]] std::vector<std::size_t> with_rows(std::optional<std::size_t> table) const;
+
     std::uint32_t route_;
     std::vector<Piece> pieces_;
     std::size_t bytes_ = 0;

@@ -257,6 +257,8 @@ Outcome<Connection> Connection::open_one(const ConnectOptions& options, const Se
     return Connection(std::move(impl));
 }
 
+int Connection::server_process() const { return PQbackendPID(impl_->handle.get()); }
+
 int Connection::server_version() const { return PQserverVersion(impl_->handle.get()); }
 
 Outcome<std::vector<Rows>> Connection::script(const std::string& sql, Deadline deadline,

@@ -91,6 +91,9 @@ public:
     // `op` names what is attempted, for errors.
     // As PQserverVersion() gives it: 150004 is 15.4.
     [[nodiscard]] int server_version() const;
+    // The backend's process at the server, while the connection is good; behind a pooler a number
+    // of the pooler's own.
+    [[nodiscard]] int server_process() const;
     Outcome<std::vector<Rows>> script(const std::string& sql, Deadline deadline,
                                       std::string_view op = "postgres.query");
     // One statement; parameters as text, nullopt is null.

@@ -13,16 +13,25 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto statement_wait = 75s;
-constexpr std::size_t fetched_max = 500;  // Letters of one round trip; without their values.
+constexpr std::size_t page_max = 5000;  // Letters of one round trip; without their values.
 
 std::string condition(const LetterFilter& filter) {
     if (filter.record) {
         const auto& [partition, offset] = *filter.record;
-        return fmt::format(" WHERE kafka_topic = {} AND kafka_partition = {} AND kafka_offset = {}",
+        return fmt::format("kafka_topic = {} AND kafka_partition = {} AND kafka_offset = {}",
                            quote_literal(partition.topic), partition.partition.value(),
                            offset.value());
     }
-    return filter.topic.empty() ? "" : " WHERE kafka_topic = " + quote_literal(filter.topic);
+    return filter.topic.empty() ? "true" : "kafka_topic = " + quote_literal(filter.topic);
+}
+
+std::string behind(const std::optional<LetterKey>& last) {
+    return !last ? "true"
+                 : fmt::format("(kafka_topic, kafka_partition, kafka_offset, ctid) > "
+                               "({}, {}, {}, {}::tid)",
+                               quote_literal(last->partition.topic),
+                               last->partition.partition.value(), last->offset.value(),
+                               quote_literal(last->handle));
 }
 
 constexpr std::string_view milliseconds = "(extract(epoch FROM timestamp) * 1000)::bigint";
@@ -56,32 +65,33 @@ public:
 
     [[nodiscard]] std::string name() const override { return "table " + name_; }
 
-    // A cursor WITH HOLD is the server's own copy of what was there: nobody's deletes move it, and
-    // no transaction of ours stays open between two fetches.
+    // Page by page, each of its own: between two of them no transaction stays open, and behind a
+    // transaction pooler the next may meet another backend.
     Result<void> list(const LetterFilter& filter,
                       const std::function<bool(const LetterInfo&)>& each) override {
         if (!quoted_) {
             return {};
         }
-        SLUICE_TRY(script(fmt::format(
-            "DECLARE letters NO SCROLL CURSOR WITH HOLD FOR SELECT ctid, kafka_topic, "
-            "kafka_partition, kafka_offset, {}, octet_length(key), octet_length(value), reason, "
-            "error FROM {}{} ORDER BY 2, 3, 4, 1",
-            milliseconds, *quoted_, condition(filter))));
-        bool more = true;
-        while (more) {
-            SLUICE_ASSIGN(const Rows rows,
-                          script(fmt::format("FETCH {} FROM letters", fetched_max)));
-            more = rows.size() == fetched_max;
+        std::optional<LetterKey> last;
+        while (true) {
+            SLUICE_ASSIGN(
+                const Rows rows,
+                script(fmt::format(
+                    "SELECT ctid, kafka_topic, kafka_partition, kafka_offset, {}, "
+                    "octet_length(key), octet_length(value), reason, error FROM {} WHERE {} AND {} "
+                    "ORDER BY kafka_topic, kafka_partition, kafka_offset, ctid LIMIT {}",
+                    milliseconds, *quoted_, condition(filter), behind(last), page_max)));
             for (std::size_t r = 0; r < rows.size(); ++r) {
-                if (!each(info(rows, r))) {
-                    more = false;
-                    break;
+                LetterInfo letter = info(rows, r);
+                if (!each(letter)) {
+                    return {};
                 }
+                last = std::move(letter.key);
+            }
+            if (rows.size() < page_max) {
+                return {};
             }
         }
-        SLUICE_TRY(script("CLOSE letters"));
-        return {};
     }
 
     Result<std::optional<StoredLetter>> get(const LetterKey& key) override {
@@ -90,7 +100,7 @@ public:
             script(fmt::format(
                 "SELECT ctid, kafka_topic, kafka_partition, kafka_offset, {}, octet_length(key), "
                 "octet_length(value), reason, error, encode(key, 'hex'), encode(value, 'hex'), "
-                "headers FROM {}{} AND ctid = {}::tid",
+                "headers FROM {} WHERE {} AND ctid = {}::tid",
                 milliseconds, quoted_.value_or(""),
                 condition({.topic = {}, .record = std::pair(key.partition, key.offset)}),
                 quote_literal(key.handle))));

@@ -345,19 +345,20 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
 // A row's xmax is the transaction that has updated or locked it, and a running transaction holds
 // a lock on its own number.
 Outcome<std::optional<Holder>> OffsetsTable::holder(Connection& connection,
-                                                    const TopicPartition& partition, bool end,
+                                                    const TopicPartition& partition, End end,
                                                     Deadline deadline) const {
     const std::array only{partition};
     auto rows = last(connection.script(
-        fmt::format("SELECT pid, application_name, usename, ours, CASE WHEN ours AND {} THEN "
-                    "pg_terminate_backend(pid) ELSE false END FROM ("
-                    "SELECT a.pid, a.application_name, a.usename, a.usename = session_user AND "
-                    "a.application_name = current_setting('application_name') AS ours "
-                    "FROM (SELECT xmax AS holder FROM {} WHERE {}) o JOIN pg_locks l "
-                    "ON l.locktype = 'transactionid' AND l.transactionid = o.holder AND l.granted "
-                    "JOIN pg_stat_activity a ON a.pid = l.pid "
-                    "WHERE a.pid <> pg_backend_pid() LIMIT 1) found",
-                    end ? "true" : "false", table_, key_condition(only)),
+        fmt::format(
+            "SELECT pid, application_name, usename, ours, CASE WHEN ours AND ({} OR pid = {}) THEN "
+            "pg_terminate_backend(pid) ELSE false END FROM ("
+            "SELECT a.pid, a.application_name, a.usename, a.usename = session_user AND "
+            "a.application_name = current_setting('application_name') AS ours "
+            "FROM (SELECT xmax AS holder FROM {} WHERE {}) o JOIN pg_locks l "
+            "ON l.locktype = 'transactionid' AND l.transactionid = o.holder AND l.granted "
+            "JOIN pg_stat_activity a ON a.pid = l.pid "
+            "WHERE a.pid <> pg_backend_pid() LIMIT 1) found",
+            end.any, end.process, table_, key_condition(only)),
         deadline));
     if (!rows) {
         return tl::unexpected(std::move(rows).error());

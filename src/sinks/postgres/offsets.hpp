@@ -67,10 +67,14 @@ public:
                                         std::span<const TopicPartition> partitions,
                                         std::chrono::milliseconds lock_wait,
                                         Deadline deadline) const;
-    // Who keeps this row locked; nothing where nobody does any more. With `end`, a session of
-    // this pipeline and of our own role is ended, which needs no privilege.
+    // Who keeps this row locked; nothing where nobody does any more. A session of this pipeline
+    // and of our own role may be ended, which needs no privilege: any, or that of one process.
+    struct End {
+        bool any = false;
+        int process = 0;
+    };
     Outcome<std::optional<Holder>> holder(Connection& connection, const TopicPartition& partition,
-                                          bool end, Deadline deadline) const;
+                                          End end, Deadline deadline) const;
 
 private:
     [[nodiscard]] std::string definition() const;

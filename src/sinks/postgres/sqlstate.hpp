@@ -7,6 +7,8 @@
 
 namespace sluice::postgres {
 
+inline constexpr std::string_view lock_not_available = "55P03";
+
 // `constraint` is the name that the error carries: a 23514 without one means that no partition
 // of a partitioned table takes the row, which is the table's fault and not the record's.
 Action action_for(std::string_view sqlstate, std::string_view constraint);

@@ -136,7 +136,7 @@ void blame_table(const TablePlan& plan, Failure& failure) {
     }
     if (plan.dead_letters && failure.error.action == Action::reject) {
         failure.error.action = Action::configure;
-        failure.error.hint = "the dead letters need a table that takes every record";
+        failure.error.hint = letters_hint;
     }
 }
 

@@ -22,8 +22,10 @@ struct FailedRow {
 struct WriteFailure {
     Failure failure;
     std::optional<FailedRow> row;
-    std::size_t table = 0;
+    std::optional<std::size_t> table = std::nullopt;  // Nothing: one of them.
 };
+
+inline constexpr auto letters_hint = "the dead letters need a table that takes every record";
 
 // An error that only the table's own state explains is no record's fault, and no bug: 23502 about
 // a column that nothing of ours fills; 08P01 in a line of COPY, whose value is shorter than the

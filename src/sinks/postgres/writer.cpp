@@ -9,6 +9,7 @@
 #include "base/check.hpp"
 #include "base/failpoint.hpp"
 #include "sinks/postgres/layout.hpp"
+#include "sinks/postgres/sqlstate.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -21,6 +22,7 @@ constexpr auto connect_wait = 10s;
 constexpr auto statement_wait = 75s;
 // A deferred constraint that fails is an error of its own, so that COMMIT has none of a record's.
 constexpr auto commit_sql = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
+constexpr auto constraints_sql = "SET CONSTRAINTS ALL IMMEDIATE";
 // How soon a table that could not be written is tried again, and a batch where more records must
 // tell whose fault an error is.
 constexpr auto suspended_wait = 2s;
@@ -85,6 +87,7 @@ bool Writer::connect() {
 
 void Writer::take(Connection connection) {
     connection_ = std::move(connection);
+    process_ = connection_->server_process();
     if (std::exchange(was_connected_, true)) {
         outbox_.post(Reconnected{});
     }
@@ -148,12 +151,22 @@ Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
         return queue_.ending() ? Ended::stopped : Ended::suspended;
     }
     waits_.begin(name_, std::nullopt, error);
+    if (error.code == lock_not_available && connection_) {
+        end_former_session(batch, command.window);
+    }
     return queue_.sleep(backoff_.wait(command.attempt)) ? Ended::done : Ended::stopped;
+}
+
+void Writer::drop_connection() {
+    if (connection_) {
+        former_process_ = process_;
+    }
+    connection_.reset();
 }
 
 StepResult Writer::failed(Failure failure) {
     if (failure.lost) {
-        connection_.reset();
+        drop_connection();
     }
     StepResult result;
     result.ok = false;
@@ -163,7 +176,7 @@ StepResult Writer::failed(Failure failure) {
 }
 
 StepResult Writer::reconnect() {
-    connection_.reset();
+    drop_connection();
     auto opened = Connection::open(plan_.connect, queue_.within(connect_wait));
     if (!opened) {
         return failed(std::move(opened).error());
@@ -172,7 +185,7 @@ StepResult Writer::reconnect() {
     return {};
 }
 
-StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& slices) {
+StepResult Writer::open_window(const Batch& batch, const Window& window) {
     if (unsettled_) {
         if (auto settled = plan_.dead_letter_topic->settle(queue_.within(settle_wait)); !settled) {
             StepResult unsettled;
@@ -182,7 +195,7 @@ StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& sli
         }
         unsettled_ = false;
     }
-    const auto ranges = batch.ranges(slices);
+    const auto ranges = batch.ranges(batch.slices(window));
     const auto& tables = plan_.tables[batch.route()];
     failpoint("postgres.before_begin");
     auto advanced = plan_.offsets.advance(*connection_, ranges, layout_query(tables),
@@ -200,10 +213,9 @@ StepResult Writer::open_window(const Batch& batch, const std::vector<Slice>& sli
     return result;
 }
 
-StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& slices,
-                                const Window& window) {
-    auto written = write_rows(*connection_, batch, slices, plan_.tables[batch.route()],
-                              queue_.within(statement_wait));
+StepResult Writer::write_window(const Batch& batch, const Window& window) {
+    auto written = write_rows(*connection_, batch, batch.slices(window),
+                              plan_.tables[batch.route()], queue_.within(statement_wait));
     if (written) {
         skipped_ = std::move(*written);
         return {};
@@ -225,41 +237,54 @@ StepResult Writer::write_window(const Batch& batch, const std::vector<Slice>& sl
     return result;
 }
 
+StepResult Writer::end_transaction(const char* sql, std::string_view op) {
+    auto ended = connection_->script(sql, queue_.within(statement_wait), op);
+    return ended ? StepResult{} : failed(std::move(ended).error());
+}
+
+StepResult Writer::commit(const Batch& batch, const Window& window) {
+    failpoint("postgres.before_commit");
+    StepResult result = end_transaction(commit_sql, "postgres.commit");
+    if (result.ok) {
+        failpoint("postgres.committed");
+        report_durable(batch, window);
+    } else if (!result.lost && result.error.action == Action::reject) {
+        // A deferred constraint: its error names no row, and perhaps no table.
+        if (window.count == 1 && batch.is_letter(window.first)) {
+            result.error.action = Action::configure;
+            result.error.hint = letters_hint;
+            return result;
+        }
+        look_for_others(batch, window, {.failure = {}, .row = {}, .table = {}}, result);
+    }
+    return result;
+}
+
+StepResult Writer::probe(const Batch& batch, const Window& window) {
+    auto opened = plan_.offsets.open(*connection_, queue_.within(statement_wait));
+    if (!opened) {
+        return failed(std::move(opened).error());
+    }
+    StepResult result = write_window(batch, window);
+    return result.ok ? end_transaction(constraints_sql, "postgres.probe") : result;
+}
+
 StepResult Writer::execute(const Command& command, const Batch& batch) {
     if (command.step == Step::reconnect) {
         return reconnect();
     }
     check(connection_.has_value(), "a step needs a connection");
-    const auto slices = batch.slices(command.window);
     switch (command.step) {
         case Step::open:
-            return open_window(batch, slices);
+            return open_window(batch, command.window);
         case Step::probe:
-            if (auto opened = plan_.offsets.open(*connection_, queue_.within(statement_wait));
-                !opened) {
-                return failed(std::move(opened).error());
-            }
-            return write_window(batch, slices, command.window);
+            return probe(batch, command.window);
         case Step::write:
-            return write_window(batch, slices, command.window);
+            return write_window(batch, command.window);
         case Step::commit:
-        case Step::roll_back: {
-            const bool commit = command.step == Step::commit;
-            if (commit) {
-                failpoint("postgres.before_commit");
-            }
-            auto ended = connection_->script(commit ? commit_sql : "ROLLBACK",
-                                             queue_.within(statement_wait),
-                                             commit ? "postgres.commit" : "postgres.rollback");
-            if (!ended) {
-                return failed(std::move(ended).error());
-            }
-            if (commit) {
-                failpoint("postgres.committed");
-                report_durable(batch, command.window);
-            }
-            return {};
-        }
+            return commit(batch, command.window);
+        case Step::roll_back:
+            return end_transaction("ROLLBACK", "postgres.rollback");
         case Step::read_offsets:
             return read_offsets(batch, command.window);
         case Step::reconnect:

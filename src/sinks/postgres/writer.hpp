@@ -58,6 +58,7 @@ private:
     void answer(Acquire acquire);
     void answer_later(Acquire acquire, Failure failure);
     void name_holder(Acquire& acquire, Error& error);
+    void end_former_session(const Batch& batch, const Window& window);
     Outcome<std::vector<Position>> lock_or_begin(const AcquireRequest& request);
     void write_next();
     void write(Batch batch, std::optional<WriteProtocol> protocol);
@@ -66,11 +67,14 @@ private:
     StepResult execute(const Command& command, const Batch& batch);
     StepResult reconnect();
     void take(Connection connection);
-    StepResult open_window(const Batch& batch, const std::vector<Slice>& slices);
-    StepResult write_window(const Batch& batch, const std::vector<Slice>& slices,
-                            const Window& window);
+    void drop_connection();
+    StepResult open_window(const Batch& batch, const Window& window);
+    StepResult write_window(const Batch& batch, const Window& window);
     void look_for_others(const Batch& batch, const Window& window, const WriteFailure& failure,
                          StepResult& result) const;
+    StepResult commit(const Batch& batch, const Window& window);
+    StepResult probe(const Batch& batch, const Window& window);
+    StepResult end_transaction(const char* sql, std::string_view op);
     StepResult read_offsets(const Batch& batch, const Window& window);
     StepResult failed(Failure failure);
     void report_durable(const Batch& batch, const Window& window);
@@ -89,6 +93,8 @@ private:
     // Of the thread alone.
     std::optional<Connection> connection_;
     bool was_connected_ = false;
+    int process_ = 0;                    // The backend's, at the server.
+    std::optional<int> former_process_;  // Of the connection that was lost last.
     Backoff backoff_;
     unsigned connect_attempts_ = 0;
     // What triggers skipped in the window that was written last, by table.

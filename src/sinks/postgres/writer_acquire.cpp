@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/check.hpp"
+#include "sinks/postgres/sqlstate.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -18,7 +19,6 @@ constexpr auto acquire_lock_wait = 1s;
 // The group has given the partition to us: who still holds its row after that long is frozen or
 // gone. A batch that it loses by this is written by the new owner.
 constexpr auto owner_patience = 10s;
-constexpr std::string_view lock_not_available = "55P03";
 
 Error progress_vanished() {
     return {.action = Action::retry,
@@ -59,11 +59,11 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
     }
     const TopicPartition& partition = acquire.request.partition;
     const bool frozen = acquire.patience->passed();
-    auto holder = plan_.offsets.holder(*connection_, partition, frozen,
+    auto holder = plan_.offsets.holder(*connection_, partition, {.any = frozen},
                                        queue_.within(statement_wait));
     if (!holder) {
         if (holder.error().lost) {
-            connection_.reset();
+            drop_connection();
         }
         return;
     }
@@ -84,11 +84,36 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
                                        (*holder)->process + ")";
 }
 
+// A session of ours whose way is cut may keep the batch's offset rows until the server notices,
+// which inside of a COPY takes as long as its keepalives do.
+void Writer::end_former_session(const Batch& batch, const Window& window) {
+    if (!former_process_) {
+        return;
+    }
+    for (const auto& range : batch.ranges(batch.slices(window))) {
+        auto holder = plan_.offsets.holder(*connection_, range.partition,
+                                           {.process = *former_process_},
+                                           queue_.within(statement_wait));
+        if (!holder) {
+            if (holder.error().lost) {
+                drop_connection();
+            }
+            return;
+        }
+        if (*holder && (*holder)->ended) {
+            plan_.log->warn("{}: ended session {}, its own, whose connection was lost",
+                            range.partition.to_string(), (*holder)->process);
+            former_process_.reset();
+            return;
+        }
+    }
+}
+
 void Writer::answer_later(Acquire acquire, Failure failure) {
     const std::string partition = acquire.request.partition.to_string();
     failure.error.where = partition;
     if (failure.lost) {
-        connection_.reset();
+        drop_connection();
     } else if (failure.error.code == lock_not_available) {
         name_holder(acquire, failure.error);
     }
