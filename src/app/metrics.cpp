@@ -111,9 +111,10 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
         "class", writes(&WriteCounts::retries)));
     out.push_back(of_lanes(
         lanes,
-        counter("sluice_fenced_batches_total",
-                "Batches that were dropped because the progress of a partition was elsewhere: "
-                "another process had moved it on, or a failover back."),
+        counter(
+            "sluice_fenced_batches_total",
+            "Batches that were dropped: another process had moved a partition on, or a failover "
+            "back."),
         writes(&WriteCounts::fenced)));
     out.push_back(of_lanes(
         lanes,

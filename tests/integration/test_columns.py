@@ -106,6 +106,16 @@ def test_one_topic_feeds_several_tables_in_one_transaction(sluice, topic, databa
     assert sorted(keyspace.rows(f"SELECT id, v FROM {{ks}}.{table}")) == expected
 
 
+def test_an_upserted_table_is_one_target_of_its_route(sluice, topic, database):
+    """A batch goes target by target: two of them would lose the order of a key's rows."""
+    database.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    targets = "[{table: t, mode: upsert, key: id}, {table: public.t, mode: upsert, key: id, columns: {id: value.other}}]"
+    file = sluice.config(topic, f"    postgres: {targets}", database)
+    told = "is upserted and is the target of the route twice"
+    sluice.run("check", "-c", file).expect(3).has(told, f"{file}:")
+    sluice.run("run", "-c", file).expect(3).has(told)
+
+
 def test_table_names_are_taken_as_they_are_spelled(sluice, topic, database):
     database.execute('CREATE SCHEMA "Odd"', 'CREATE TABLE "Odd"."My Table" ("Id" int, "a b" text)')
     topic.send('{"Id": 1, "a b": "x"}')

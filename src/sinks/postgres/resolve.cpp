@@ -82,6 +82,23 @@ Error missing_table(const std::string& name) {
             .hint = "create it, or correct its name (schema.table, spelled exactly)"};
 }
 
+// A batch writes target by target, so that the rows of two for one key would change places.
+bool shares_upserts(const std::vector<TablePlan>& before, const TablePlan& plan) {
+    return std::ranges::any_of(before, [&](const TablePlan& other) {
+        return other.quoted == plan.quoted &&
+               (other.mode == Mode::upsert || plan.mode == Mode::upsert);
+    });
+}
+
+Error shared_table(const std::string& name) {
+    return {.action = Action::configure,
+            .op = "postgres.table",
+            .where = {},
+            .code = {},
+            .detail = "table '" + name + "' is upserted and is the target of the route twice",
+            .hint = "the order of its rows would be lost: make it one target"};
+}
+
 class Resolver {
 public:
     Resolver(Connection& connection, std::span<const Route> routes, const ResolveOptions& options,
@@ -126,7 +143,11 @@ private:
         complete_target = complete(target, **table);
         auto problems = find_problems(complete_target, **table);
         if (problems.empty()) {
-            out_.plans[route].push_back(make_plan(complete_target, **table));
+            TablePlan plan = make_plan(complete_target, **table);
+            if (shares_upserts(out_.plans[route], plan)) {
+                problems.push_back(shared_table(plan.name));
+            }
+            out_.plans[route].push_back(std::move(plan));
         }
         for (auto& problem : problems) {
             out_.problems.push_back({route, index, std::move(problem)});

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 
 #include "sinks/postgres/sqlstate.hpp"
 #include "sinks/postgres/upsert.hpp"
@@ -145,13 +144,12 @@ tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& co
                                                                   const std::vector<Slice>& slices,
                                                                   std::span<const TablePlan> plans,
                                                                   Deadline deadline) {
-    std::set<std::string> used;
     std::vector<std::uint64_t> skipped;
     for (std::size_t table = 0; table < plans.size(); ++table) {
         const TablePlan& plan = plans[table];
         auto written = plan.mode == Mode::append
                            ? Appender(connection, batch, slices, table, plan, deadline).write()
-                           : upsert(connection, batch, slices, table, plan, used, deadline);
+                           : upsert(connection, batch, slices, table, plan, deadline);
         if (!written) {
             Failure& failure = written.error().failure;
             written.error().table = table;

@@ -15,12 +15,8 @@ std::optional<FailedRow> record_of(const FoldedRow& row) {
 
 class Upserter {
 public:
-    // `used` are the stages that hold rows of this transaction already.
-    Upserter(Connection& connection, const TablePlan& plan, std::set<std::string>& used,
-             Deadline deadline)
-        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {
-        needs_emptying_ = !used.insert(stage_).second;
-    }
+    Upserter(Connection& connection, const TablePlan& plan, Deadline deadline)
+        : connection_(connection), plan_(plan), deadline_(deadline), stage_(stage_name(plan)) {}
 
     Counted write(const std::vector<FoldedRow>& rows) {
         if (rows.empty()) {
@@ -28,8 +24,7 @@ public:
         }
         // Inside the transaction and IF NOT EXISTS: behind a transaction pooler each transaction
         // may meet another backend.
-        const std::string emptied = needs_emptying_ ? "; TRUNCATE " + stage_ : "";
-        if (auto made = run(connection_, stage_definition() + emptied, deadline_); !made) {
+        if (auto made = run(connection_, stage_definition(), deadline_); !made) {
             return made;
         }
         std::map<Presence, Assembled> groups;
@@ -148,14 +143,12 @@ private:
     const TablePlan& plan_;
     Deadline deadline_;
     std::string stage_;
-    bool needs_emptying_ = false;
 };
 
 }  // namespace
 
 Counted upsert(Connection& connection, const Batch& batch, const std::vector<Slice>& slices,
-               std::size_t table, const TablePlan& plan, std::set<std::string>& used,
-               Deadline deadline) {
+               std::size_t table, const TablePlan& plan, Deadline deadline) {
     Folder folder(plan);
     for (const auto& slice : slices) {
         const TableRows& rows = batch.pieces()[slice.piece].tables[table];
@@ -164,7 +157,7 @@ Counted upsert(Connection& connection, const Batch& batch, const std::vector<Sli
             folder.add(slice.piece, rows.row(i), rows.rows[i]);
         }
     }
-    return Upserter(connection, plan, used, deadline).write(folder.take());
+    return Upserter(connection, plan, deadline).write(folder.take());
 }
 
 }  // namespace sluice::postgres
