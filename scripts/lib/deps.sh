@@ -13,6 +13,7 @@ DEPS_BUILD=(
   libexpected-dev libgtest-dev libgmock-dev libssl-dev zlib1g-dev libzstd-dev libsasl2-dev libcurl4-openssl-dev
   libcpp-httplib-dev prometheus-cpp-dev clang-format-14
 )
+DEPS_CLANG=(clang-19 clang-tidy-19)
 DEPS_SERVERS=(openjdk-17-jre-headless maven postgresql pgbouncer python3-venv)
 RUST_VERSION_MIN=1.88
 
@@ -23,9 +24,10 @@ deps_list() {
   for purpose in "$@"; do
     case $purpose in
       build) printf '%s\n' "${DEPS_BUILD[@]}" ;;
+      clang) printf '%s\n' "${DEPS_CLANG[@]}" ;;
       servers) printf '%s\n' "${DEPS_SERVERS[@]}" ;;
       *)
-        deps_say "unknown purpose '$purpose'; known: build, servers"
+        deps_say "unknown purpose '$purpose'; known: build, clang, servers"
         return 2
         ;;
     esac

@@ -111,10 +111,8 @@ void add_counters(std::span<const LaneStatus> lanes, std::vector<MetricFamily>& 
         "class", writes(&WriteCounts::retries)));
     out.push_back(of_lanes(
         lanes,
-        counter(
-            "sluice_fenced_batches_total",
-            "Batches that were dropped: another process had moved a partition on, or a failover "
-            "back."),
+        counter("sluice_fenced_batches_total",
+                "Batches dropped because a partition had been moved on, or back by a failover."),
         writes(&WriteCounts::fenced)));
     out.push_back(of_lanes(
         lanes,

@@ -65,7 +65,7 @@ public:
 
 private:
     // `at_` is where it goes wrong.
-    tl::unexpected<Error> problem(std::string what, std::string_view hint) const {
+    tl::unexpected<Error> problem(const std::string& what, std::string_view hint) const {
         const auto character = count_characters(text_.substr(0, at_)) + 1;
         return fail({.action = Action::configure,
                      .op = "path",

@@ -36,8 +36,8 @@ def check_side(run, ends):
     return check
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("what", [pytest.param(what, marks=[pytest.mark.quick] if "column" in what else [])
+                                  for what in CHANGES])
 def test_40_a_table_changes(arena, what):
     """Its statements are prepared again, also for a table of the same name and another id."""
     breaks, mends = CHANGES[what]

@@ -23,8 +23,7 @@ def test_16_both_databases_away_for_longer_than_a_poll_may_take(arena):
         assert process.count("were lost to other members|_MAX_POLL_EXCEEDED") == 0, process.text()
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("where", ["the beginning", "the end"])
+@pytest.mark.parametrize("where", [pytest.param("the beginning", marks=pytest.mark.quick), "the end"])
 def test_17_somebody_sets_the_groups_offsets(arena, where):
     """Neither lane takes that for its progress."""
     with arena.run(17, f"the group's offsets set to {where}") as run:

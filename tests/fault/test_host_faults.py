@@ -5,7 +5,6 @@ import resource
 import pytest
 
 
-@pytest.mark.quick
 def test_44_few_descriptors_from_the_start(arena, tmp_path):
     """64 are enough for both lanes, also where their sessions end."""
     with arena.run(44, "ulimit -n 64") as run:

@@ -24,8 +24,7 @@ def test_07_the_coordinator_dies_amid_rebalances(arena):
                 sandbox("start", "kafka")
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("when", ["stopped", "frozen"])
+@pytest.mark.parametrize("when", ["stopped", pytest.param("frozen", marks=pytest.mark.quick)])
 def test_09_records_are_deleted_unread(arena, when):
     """Their partition stops before the gap and names it, the others go on. What is in no log any more is looked for nowhere."""
     with arena.run(9, f"records deleted unread, while it is {when}") as run:
@@ -49,8 +48,7 @@ def test_09_records_are_deleted_unread(arena, when):
         run.stopped_partitions = {0}
 
 
-@pytest.mark.quick
-@pytest.mark.parametrize("when", ["runs", "is stopped", "is frozen"])
+@pytest.mark.parametrize("when", [pytest.param("runs", marks=pytest.mark.quick), "is stopped", "is frozen"])
 def test_10_a_topic_is_made_again_and_longer(arena, when):
     """Its partitions stop and name `sluice reset`, and nothing of the new log is taken for the old one's. Where the process
     runs, what it wrote in the seconds until it noticed (a look every 5 s) stays. Its load has ended: a producer would too."""
@@ -136,7 +134,6 @@ def test_13_aborted_transactions(arena):
         assert run.load.aborts > 0.1 * run.load.transactions > 0, (run.load.aborts, run.load.transactions)
 
 
-@pytest.mark.quick
 def test_14_a_transaction_hangs(arena):
     """Nothing behind it may be read until the broker ends it; the lag shows it, and other partitions go on."""
     with arena.run(14, "a transaction that its producer never ends") as run:

@@ -37,12 +37,12 @@ private:
     ucontext_t inside_context_{};
     ucontext_t outside_context_{};
     // What the sanitizers want to know of a stack that is left.
-    void* inside_fake_ = nullptr;
-    void* outside_fake_ = nullptr;
-    const void* outside_stack_ = nullptr;
-    std::size_t outside_size_ = 0;
-    void* tsan_inside_ = nullptr;
-    void* tsan_outside_ = nullptr;
+    [[maybe_unused]] void* inside_fake_ = nullptr;
+    [[maybe_unused]] void* outside_fake_ = nullptr;
+    [[maybe_unused]] const void* outside_stack_ = nullptr;
+    [[maybe_unused]] std::size_t outside_size_ = 0;
+    [[maybe_unused]] void* tsan_inside_ = nullptr;
+    [[maybe_unused]] void* tsan_outside_ = nullptr;
 };
 
 }  // namespace sluice::sim

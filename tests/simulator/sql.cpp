@@ -98,7 +98,8 @@ std::vector<std::string> list_after(const Sentence& sentence, std::size_t from) 
 
 std::vector<std::vector<std::string>> lists_after(const Sentence& sentence, std::size_t from) {
     std::vector<std::vector<std::string>> lists;
-    for (std::size_t at = from; at < sentence.size() && sentence[at].text == "("; ++at) {
+    std::size_t at = from;
+    while (at < sentence.size() && sentence[at].text == "(") {
         auto& list = lists.emplace_back();
         for (++at; at < sentence.size() && sentence[at].text != ")"; ++at) {
             if (sentence[at].kind != Token::Kind::sign) {
@@ -108,7 +109,7 @@ std::vector<std::vector<std::string>> lists_after(const Sentence& sentence, std:
         if (at + 1 >= sentence.size() || sentence[at + 1].text != ",") {
             break;
         }
-        ++at;
+        at += 2;
     }
     return lists;
 }

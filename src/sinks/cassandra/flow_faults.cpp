@@ -24,7 +24,7 @@ void Flow::database_failed(Load& load, const Error& error, TimePoint now) {
     }
     const bool changed = !database_ || database_->error.code != error.code;
     if (!database_) {
-        database_.emplace();
+        database_ = Fault{};
     }
     database_->error = error;
     database_->probes = 0;
@@ -69,7 +69,7 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
     auto& fault = routes_[route].fault;
     const bool fresh = !fault;
     if (fresh) {
-        fault.emplace();
+        fault = Fault{};
         fault->error = *verdict.table;
     }
     if (verdict.certain) {

@@ -236,7 +236,8 @@ void WorkQueue::suspend(Suspended suspended) {
 void WorkQueue::put_back(Batch batch, Deadline until) {
     const std::lock_guard lock(mutex_);
     in_flight_.clear();
-    auto& queue = pieces_[batch.route()];
+    const std::uint32_t route = batch.route();
+    auto& queue = pieces_[route];
     auto pieces = std::move(batch).take();
     for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
         if (closed(piece->partition, piece->epoch)) {
@@ -245,7 +246,7 @@ void WorkQueue::put_back(Batch batch, Deadline until) {
             queue.push_front(std::move(*piece));
         }
     }
-    put_back_.insert_or_assign(batch.route(), until);
+    put_back_.insert_or_assign(route, until);
     changed_.notify_all();
 }
 
