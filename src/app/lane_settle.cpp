@@ -62,7 +62,8 @@ void Lane::Worker::watch_topics() {
 void Lane::Worker::ask_ends() {
     std::vector<TopicPartition> ours;
     for (const auto& [id, partition] : partitions_) {
-        const bool fetched = partition.phase == PartitionPhase::fetching && !waiting_database_;
+        const bool fetched = partition.phase == PartitionPhase::fetching && !waiting_database_ &&
+                             !waiting_dead_letters_;
         if (partition.prefix && !fetched && !leaderless_.contains(id)) {
             ours.push_back(id);
         }

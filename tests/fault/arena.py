@@ -87,7 +87,7 @@ class Run:
                          "cassandra": Progress(lambda: lambda: self.kafka.progress(self.groups()[1], self.topic.name))}
         self.processes, self.pages, self.files = [], {}, {}
         self.peaks, self.recoveries, self.counted, self.verdict = {}, [], [], Verdict()
-        self.known, self.new_partitions, self.stopped_partitions = {}, (), ()
+        self.known, self.clocks_ahead, self.stopped_partitions = {}, (), ()
         self.disturbed = self.made_again = self.compacted = False
         self.gone, self.passed_over = set(), {}  # Offsets that the cleaner took; how many of those a lane did not read.
         self.checks = []  # More of them: check(verdict, truth).
@@ -309,7 +309,7 @@ class Run:
         whole = not self.stopped_partitions  # Else a transfer may have one of its halves there.
         check_postgres(self.verdict, of["postgres"], self.database, self.dead_letters, letters["postgres"], whole)
         check_cassandra(self.verdict, of["cassandra"], self.keyspace, self.topic.name, self.dead_letters, letters["cassandra"],
-                        whole, self.new_partitions)
+                        whole, self.clocks_ahead)
         for check in self.checks:
             check(self.verdict, truth)
 

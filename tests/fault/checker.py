@@ -76,8 +76,9 @@ def check_state(verdict, where, expected, rows):
                                      if expected.get(key) != found.get(key)))
 
 
-def check_write_times(verdict, truth, events, state, new_partitions):
-    """`events` are (partition, offset, of timestamp, of data or None), `state` (partition, offset, write times…)."""
+def check_write_times(verdict, truth, events, state, clocks_ahead):
+    """`events` are (partition, offset, of timestamp, of data or None), `state` (partition, offset, write times…). The clocks
+    of some partitions may be ahead of their records: of new ones, and of a compacted topic."""
     expected, before = clocks(truth), {}
     found = {}
     for partition, offset, *times in sorted(events, key=lambda row: row[:2]):
@@ -86,7 +87,8 @@ def check_write_times(verdict, truth, events, state, new_partitions):
         # None is the time of a null.
         wrong = any(time not in (None, times[0]) for time in times) or times[0] <= before.get(partition, -1)
         before[partition] = times[0]
-        if wrong or partition not in new_partitions and times[0] != expected.get(at):
+        due = expected.get(at, 0)
+        if wrong or times[0] < due or partition not in clocks_ahead and times[0] != due:
             verdict.add("divergent", "cassandra write times of events", [(at, times, expected.get(at))])
     verdict.add("divergent", "cassandra write times of state",
                 ((row, found.get(tuple(row[:2]))) for row in state
@@ -123,7 +125,7 @@ def check_postgres(verdict, truth, database, dead_letters=None, letters=None, wh
     verdict.add("divergent", "postgres bank", [bank] if bank and whole else [])
 
 
-def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, letters=None, whole=True, new_partitions=()):
+def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, letters=None, whole=True, clocks_ahead=()):
     good = {at: record for at, record in truth.items() if not is_bad(record)}
     rows = keyspace.rows("SELECT kafka_partition, kafka_offset, key, data, WRITETIME(timestamp), WRITETIME(key), "
                          f"WRITETIME(data) FROM {{ks}}.events WHERE kafka_topic = '{topic}' ALLOW FILTERING")
@@ -135,7 +137,7 @@ def check_cassandra(verdict, truth, keyspace, topic, dead_letters=None, letters=
     state = keyspace.rows(f"SELECT {STATE}, {times} FROM {{ks}}.state")
     check_state(verdict, "cassandra state", fold(good), [row[:len(names)] for row in state])
     check_write_times(verdict, truth, [(*row[:2], *row[4:]) for row in rows],
-                      [tuple(row[len(names) - 2:]) for row in state], new_partitions)
+                      [tuple(row[len(names) - 2:]) for row in state], clocks_ahead)
     bank = sum(row[names.index("amount")] for row in state if row[0].startswith("a"))
     verdict.add("divergent", "cassandra bank", [bank] if bank and whole else [])
 

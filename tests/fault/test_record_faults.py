@@ -29,8 +29,8 @@ def test_43_the_topic_of_the_dead_letters_takes_nothing(arena):
     with arena.run(43, "the dead letters' topic takes nothing", load={"bad": 0.001}, letter_topic=letters.name) as run:
         process = run.start()
         with run.fault():
-            run.kafka.configure(letters.name, min_insync_replicas=2)
+            run.kafka.configure(letters.name, max_message_bytes=1)
             for lane in LANES:
-                process.wait_for(f"{lane}: .*dead letters wait for their topic", 60)
+                process.wait_for(f"{lane}: .*dead letters wait for their topic.*MSG_SIZE_TOO_LARGE", 60)
                 eventually(lambda of=lane: run.lag(process, of) > 2 * run.load.rate, 60, f"{lane} waits")
-            run.kafka.configure(letters.name, min_insync_replicas=1)
+            run.kafka.configure(letters.name, max_message_bytes=1_000_000)

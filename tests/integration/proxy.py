@@ -211,7 +211,8 @@ class Proxy:
             for each in (link.client, link.server):
                 each.setblocking(False)
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.wait_for(self.loop.sock_connect(link.server, self.target), CONNECT_S)
+            async with asyncio.timeout(CONNECT_S):  # wait_for may swallow a cancellation (CPython issue 86296).
+                await self.loop.sock_connect(link.server, self.target)
             ways = []
             for direction, source, sink in ((UP, link.client, link.server), (DOWN, link.server, link.client)):
                 held = asyncio.Queue(CHUNKS_MAX)
@@ -219,7 +220,7 @@ class Proxy:
                 ways.append(self.loop.create_task(self._pass_on(link, direction, held, sink)))
             tasks += ways
             await asyncio.gather(*ways)
-        except (OSError, asyncio.TimeoutError):
+        except OSError:
             pass  # One side has gone: so does the other.
         finally:
             self.links.discard(link)
