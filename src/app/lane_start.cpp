@@ -208,7 +208,7 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
             commits.push_back({position.partition, position.next,
                                commit::to_text({.database = destination_.id(),
                                                 .topic = topic.id,
-                                                .clock = ClockMicros{0},
+                                                .clock = position.clock,
                                                 .start = topic.start})});
         }
         SLUICE_TRY(consumer_->commit_first(commits, deadline));
@@ -228,12 +228,13 @@ Result<std::vector<Position>> Lane::Worker::first_positions(const LaneTopic& top
     const auto all = topic.all();
     SLUICE_ASSIGN(const auto offsets,
                   consumer_->admin().offsets(all, offset_spec(lane_.options_.start), deadline));
+    SLUICE_ASSIGN(const ClockMicros clock, destination_.first_clock(topic.name, deadline));
     std::vector<Position> positions;
     for (std::size_t i = 0; i < all.size(); ++i) {
         positions.push_back({.partition = all[i],
                              .topic_id = topic.id,
                              .next = offsets[i],
-                             .clock = ClockMicros{0},
+                             .clock = clock,
                              .start = topic.start});
     }
     return positions;

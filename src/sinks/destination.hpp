@@ -136,6 +136,8 @@ public:
     [[nodiscard]] virtual bool progress_in_group() const = 0;
     // The progress kept in the database for `topic`; empty when there is none.
     virtual Result<std::vector<Position>> stored(const std::string& topic, Deadline deadline) = 0;
+    // Where the write clock of a topic without progress begins.
+    virtual Result<ClockMicros> first_clock(const std::string& topic, Deadline deadline) = 0;
     // A topic's first start: stores where each partition begins, unless somebody else was first
     // (then theirs counts).
     virtual Result<void> begin(std::span<const Position> positions, Deadline deadline) = 0;

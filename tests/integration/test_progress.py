@@ -62,6 +62,25 @@ def test_another_start_policy_against_progress_names_reset(sluice, topic, databa
         done.has("start: latest", f"sluice reset --lane {lane}")
 
 
+def test_what_comes_after_a_reset_outbids_what_was_there(sluice, make_topic, own_keyspace):
+    """Whatever times the records before it had."""
+    topic = make_topic(1)
+    own_keyspace.create("CREATE TABLE {ks}.t (id text PRIMARY KEY, v text)")
+    file = sluice.config(topic, "    value: string\n    cassandra: {table: t, mode: upsert, key: id, columns: {id: key, v: value}}",
+                         None, own_keyspace, start="latest")
+    sluice.drain_file(file).expect(0)
+    for turn in range(4):
+        at = 1_700_000_000_000 - turn * 3_600_000  # Each an hour before the one before.
+        topic.send(f"turn {turn}", key="k", timestamp=at)
+        topic.send(None if turn == 2 else f"turn {turn}", key="j", timestamp=at)
+        process = sluice.start("run", "-c", file)
+        expected = {"k": f"turn {turn}"} | ({} if turn == 2 else {"j": f"turn {turn}"})
+        eventually(lambda: dict(own_keyspace.rows("SELECT id, v FROM {ks}.t")) == expected, what=f"turn {turn}")
+        process.stop().expect(0)
+        sluice.run("reset", "--lane", "cassandra", "--yes", "-c", file).expect(0)
+        sluice.drain_file(file).expect(0)  # Begins at the end.
+
+
 @pytest.mark.parametrize("lane", ["postgres", "cassandra"])
 def test_after_reset_everything_is_read_again(sluice, make_topic, database, own_keyspace, lane):
     topic = make_topic(2)

@@ -38,6 +38,9 @@ public:
     Result<std::vector<Position>> stored(const std::string& topic, Deadline deadline) override {
         return real_->stored(topic, deadline);
     }
+    Result<ClockMicros> first_clock(const std::string& topic, Deadline deadline) override {
+        return real_->first_clock(topic, deadline);
+    }
     Result<void> begin(std::span<const Position> positions, Deadline deadline) override {
         return real_->begin(positions, deadline);
     }

@@ -77,6 +77,10 @@ public:
         return database_->progress().stored(database_->session(), topic, deadline);
     }
 
+    Result<ClockMicros> first_clock(const std::string& topic, Deadline deadline) override {
+        return database_->progress().first_clock(database_->session(), topic, deadline);
+    }
+
     Result<void> begin(std::span<const Position> positions, Deadline deadline) override {
         SLUICE_TRY(database_->check_afresh(positions, deadline));
         return database_->progress().begin(database_->session(), positions, deadline);

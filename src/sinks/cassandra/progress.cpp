@@ -153,7 +153,7 @@ Result<Progress::Stored> Progress::read(Session& session, const std::string& top
     for (std::size_t r = 0; r < rows.size(); ++r) {
         const auto partition = static_cast<std::int32_t>(rows.integer(r, 0));
         if (partition == mark_partition) {
-            stored.mark = rows.integer(r, 2);
+            stored.mark = ClockMicros{rows.integer(r, 2)};
             continue;
         }
         std::optional<ClockMicros> clock;
@@ -166,7 +166,6 @@ Result<Progress::Stored> Progress::read(Session& session, const std::string& top
                                     .clock = clock,
                                     .start = rows.text(r, 4)});
     }
-    floors_[topic] = stored.mark.value_or(0);
     return stored;
 }
 
@@ -174,6 +173,12 @@ Result<std::vector<Position>> Progress::stored(Session& session, const std::stri
                                                Deadline deadline) {
     SLUICE_ASSIGN(auto stored, read(session, topic, deadline));
     return std::move(stored.positions);
+}
+
+Result<ClockMicros> Progress::first_clock(Session& session, const std::string& topic,
+                                          Deadline deadline) {
+    SLUICE_ASSIGN(const auto stored, read(session, topic, deadline));
+    return stored.mark.value_or(ClockMicros{0});
 }
 
 Result<bool> Progress::knows(Session& session, const std::string& topic, Deadline deadline) {
@@ -194,9 +199,7 @@ void Progress::append(const Position& position, std::string& cells) const {
     append_bytes(cells, {reinterpret_cast<const char*>(position.topic_id.bytes.data()),
                          position.topic_id.bytes.size()});
     append_bytes(cells, position.start);
-    const auto floor = floors_.find(position.partition.topic);
-    const std::int64_t base = floor == floors_.end() ? 0 : floor->second;
-    append_number(cells, base + (position.clock ? position.clock->value() : position.next.value()));
+    append_number(cells, position.clock ? position.clock->value() : position.next.value());
 }
 
 void Progress::append(std::span<const Position> of_topic, Write& write) const {
@@ -288,8 +291,8 @@ Result<std::size_t> Progress::forget(Session& session, const std::string& topic,
         partitions += rows.integer(r, 0) != mark_partition ? 1 : 0;
         newest = std::max(newest, rows.integer(r, 1));
     }
-    // A delete wins over what is as old as it, so the mark and all later saves must be newer. Both
-    // are one write: after a delete alone the next reset would find nothing to be newer than.
+    // A delete wins over what is as old as it, so the mark and all later saves are newer. Both are
+    // one write: after a delete alone the next reset would find nothing to be newer than.
     const auto mark = std::to_string(newest + 1);
     SLUICE_TRY(session.query(
         "BEGIN UNLOGGED BATCH INSERT INTO " + table_ +

@@ -5,7 +5,8 @@
 //   sluice_identity  one row
 //
 // A later save must win over an earlier one, whichever arrives last: saves carry the write clock
-// as their timestamp, above a floor that a reset raises over all that was written before it.
+// as their timestamp. A reset leaves how far it had come, and the next start goes on above that:
+// what it writes outbids all that was written before.
 #pragma once
 
 #include <map>
@@ -40,6 +41,8 @@ public:
     // Without the mark.
     Result<std::vector<Position>> stored(Session& session, const std::string& topic,
                                          Deadline deadline);
+    // Where the write clock of a topic without progress begins: 0, or above what it was at a reset.
+    Result<ClockMicros> first_clock(Session& session, const std::string& topic, Deadline deadline);
     // True if this topic has progress here, or had and was reset.
     Result<bool> knows(Session& session, const std::string& topic, Deadline deadline);
     // Stores those that are not there yet, of each topic all or none, and waits for it.
@@ -56,7 +59,7 @@ private:
     struct Write;
     struct Stored {
         std::vector<Position> positions;
-        std::optional<std::int64_t> mark;
+        std::optional<ClockMicros> mark;
     };
 
     Result<Uuid> read_identity(Session& session, Deadline deadline) const;
@@ -71,7 +74,6 @@ private:
     std::string table_;     // Quoted, with the keyspace.
     std::string identity_;  // Likewise.
     std::optional<Statement> insert_;
-    std::map<std::string, std::int64_t> floors_;                      // By topic, as read.
     std::map<std::string, std::map<PartitionId, Position>> unsaved_;  // By topic.
     std::shared_ptr<Background> background_;
 };

@@ -88,6 +88,8 @@ public:
         return std::move(*positions);
     }
 
+    Result<ClockMicros> first_clock(const std::string&, Deadline) override { return no_clock; }
+
     Result<void> begin(std::span<const Position> positions, Deadline deadline) override {
         auto begun = offsets_.begin(*control_, positions, deadline);
         if (!begun) {
