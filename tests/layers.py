@@ -31,7 +31,7 @@ C_HEADERS = {
 PRIVATE = {
     "kafka/handles.hpp", "kafka/connection.hpp", "kafka/admin_impl.hpp", "kafka/assignment.hpp", "kafka/commits.hpp",
     "kafka/consumer_conf.hpp", "kafka/poll.hpp", "sinks/cassandra/bridge.hpp", "sinks/cassandra/chunk.hpp", "sinks/cassandra/flow.hpp",
-    "sinks/cassandra/mailbox.hpp",
+    "sinks/cassandra/database.hpp", "sinks/cassandra/mailbox.hpp",
     "sinks/postgres/libpq.hpp",
 }
 

@@ -19,7 +19,7 @@ public:
     [[nodiscard]] ClockMicros acknowledged() const { return acknowledged_; }
     [[nodiscard]] bool covers(ClockMicros clock) const { return clock <= acknowledged_; }
     // What is to be committed before anything is written at `clock`. It leads by as much as the
-    // clock has moved so far: a backlog of years asks a few dozen times, not once a poll.
+    // clock has moved so far: a backlog asks once for each of its days, not once a poll.
     [[nodiscard]] ClockMicros beyond(ClockMicros clock) {
         first_ = first_.value_or(clock);
         const auto lead = std::clamp(clock.value() - first_->value(), lead_min, lead_max);

@@ -14,38 +14,15 @@
 #include "simulator/broker.hpp"
 #include "simulator/cassandra.hpp"
 #include "simulator/postgres.hpp"
+#include "simulator/shape.hpp"
 #include "simulator/world.hpp"
 
 namespace sluice::sim {
-
-enum class Database : std::uint8_t { postgres, cassandra };
 
 // A process of the pipeline: one lane.
 struct Running {
     Process process;
     std::unique_ptr<Lane> lane;
-};
-
-// What a history is made of; drawn from its seed, or given by a directed schedule.
-struct Shape {
-    std::int32_t partitions = 2;
-    std::int32_t processes = 2;
-    std::int64_t lasts_ms = 15'000;
-    std::int32_t bursts = 12;  // Of records.
-    std::int32_t grows = 0;    // New partitions.
-    std::int32_t keys = 6;
-    bool keys_move = false;  // To a partition that is new.
-    double odd_timestamps = 0;
-    double gaps = 0;
-    double bad = 0;
-    double deletes = 0.2;
-    double restarts = 0;  // Kills, stops and freezes, by process and second.
-    double expulsions = 0;
-    double outages = 0;
-    bool compacted = false;
-    bool targets_change = false;  // At a restart the route may gain or lose a table.
-    Faults faults;
-    Fencing fencing = Fencing::membership;
 };
 
 class History {
@@ -83,7 +60,6 @@ public:
     std::optional<std::string> finish();
 
 private:
-    Shape draw();
     void plan();
     void grow();
     void produce_some();

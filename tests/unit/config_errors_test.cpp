@@ -392,14 +392,5 @@ TEST(ConfigMistakes, ManyNamesAreCheckedQuickly) {
                               "has at most 1600\n");
 }
 
-TEST(ConfigMistakes, WindowsLineEndsAreNone) {
-    std::string yaml = minimal;
-    for (auto at = yaml.find('\n'); at != std::string::npos; at = yaml.find('\n', at + 2)) {
-        yaml.insert(at, "\r");
-    }
-    const auto result = parse_config(yaml, "f", fake_checks());
-    EXPECT_TRUE(result) << messages(result);
-}
-
 }  // namespace
 }  // namespace sluice

@@ -6,6 +6,9 @@
 namespace sluice {
 namespace {
 
+using test::fake_checks;
+using test::messages;
+using test::minimal;
 using test::Mistake;
 
 class ConfigSyntax : public testing::TestWithParam<Mistake> {};
@@ -68,6 +71,15 @@ const std::vector<Mistake> syntax{
 };
 
 INSTANTIATE_TEST_SUITE_P(Mistakes, ConfigSyntax, testing::ValuesIn(syntax), test::name_of);
+
+TEST(ConfigLines, WindowsLineEndsAreNone) {
+    std::string yaml = minimal;
+    for (auto at = yaml.find('\n'); at != std::string::npos; at = yaml.find('\n', at + 2)) {
+        yaml.insert(at, "\r");
+    }
+    const auto result = parse_config(yaml, "f", fake_checks());
+    EXPECT_TRUE(result) << messages(result);
+}
 
 }  // namespace
 }  // namespace sluice

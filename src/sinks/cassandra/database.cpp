@@ -7,6 +7,15 @@
 namespace sluice::cassandra {
 namespace {
 
+using namespace std::chrono_literals;
+
+// Measured (see README.md): more under way only lengthens the server's queues. Of a chunk so many
+// requests, and of those that are batches so many rows.
+constexpr std::size_t requests_sending_max = 256;
+constexpr std::size_t rows_sending_max = 1024;
+// Above the server's own write_request_timeout of 2 s, so that its answer comes first.
+constexpr auto write_wait = 10s;
+
 Result<void> create_keyspace(Session& session, const DestinationOptions& options, const Logger& log,
                              Deadline deadline) {
     SLUICE_ASSIGN(const bool exists, has_keyspace(session, options.keyspace, deadline));
@@ -156,6 +165,27 @@ Result<void> Database::refresh(std::uint32_t route, Deadline deadline) {
         }
     }
     return prepare(route, deadline);
+}
+
+Result<void> Database::write(const Chunk& chunk, std::unique_ptr<WriteListener> listener) {
+    const std::size_t rows = requests_sending_max * chunk.wire().size() / chunk.requests();
+    return session_.write(
+        {.statements = pointers_,
+         .cells = chunk.cells(),
+         .rows = chunk.wire().data(),
+         .rows_size = chunk.wire().size(),
+         .in_flight_max = static_cast<std::uint32_t>(std::min(rows, rows_sending_max)),
+         .timeout = write_wait},
+        std::move(listener));
+}
+
+void Database::name_tables(const Chunk& chunk, WriteOutcome& outcome) const {
+    for (const auto& failure : outcome.failures) {
+        Error& error = outcome.errors[failure.error];
+        if (error.action == Action::configure && error.where.empty()) {
+            error.where = table_of(chunk.statement_of(chunk.row_at(failure.row)));
+        }
+    }
 }
 
 Result<void> Database::check_afresh(std::span<const Position> positions, Deadline deadline) {

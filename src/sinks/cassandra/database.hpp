@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sinks/cassandra/chunk.hpp"
 #include "sinks/cassandra/destination.hpp"
 #include "sinks/cassandra/progress.hpp"
 #include "sinks/cassandra/resolve.hpp"
@@ -33,7 +34,7 @@ public:
     [[nodiscard]] std::uint32_t table(std::uint32_t route, std::uint32_t target) const {
         return first_tables_[route] + target;
     }
-    // Index into statements().
+    // What a chunk's rows name it by.
     [[nodiscard]] std::uint32_t statement(std::uint32_t table, RowOp op) const {
         return table * 2 + (op == RowOp::del ? 1 : 0);
     }
@@ -41,7 +42,11 @@ public:
     [[nodiscard]] const std::string& table_of(std::uint32_t statement) const {
         return table_names_[statement / 2];
     }
-    [[nodiscard]] std::span<const SlcStatement* const> statements() const { return pointers_; }
+
+    // The chunk stays as it is until the listener has been told.
+    Result<void> write(const Chunk& chunk, std::unique_ptr<WriteListener> listener);
+    // Errors that are mended at a table learn which it is.
+    void name_tables(const Chunk& chunk, WriteOutcome& outcome) const;
 
     // Reads the tables of a route again, and prepares its statements anew. Rows that are encoded
     // already fit afterwards; a table that is no longer what it was is an error.

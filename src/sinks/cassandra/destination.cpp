@@ -16,13 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Measured (see README.md): more under way only lengthens the server's queues. Of each chunk so
-// many requests, and of those that are batches so many rows.
+// Measured (see README.md): more under way only lengthens the server's queues.
 constexpr std::size_t chunks_sending_max = 2;
-constexpr std::size_t requests_sending_max = 256;
-constexpr std::size_t rows_sending_max = 1024;
-// Above the server's own write_request_timeout of 2 s, so that its answer comes first.
-constexpr auto write_wait = 10s;
 // Polls that wait are joined up to here: larger chunks make no larger batches.
 constexpr std::size_t joined_bytes_max = 512u << 10;
 // How long the brokers may take to acknowledge a dead letter before it is tried again; the lane
@@ -242,7 +237,9 @@ private:
     void pump() {
         for (auto& mail : mailbox_->take()) {
             failpoint("cassandra.acknowledged");
-            name_tables(mail.load->chunk, mail.outcome);
+            if (database_) {
+                database_->name_tables(mail.load->chunk, mail.outcome);
+            }
             flow_.done(mail.load, mail.outcome, std::chrono::steady_clock::now());
         }
         if (!database_) {
@@ -259,32 +256,12 @@ private:
         }
     }
 
-    // Flow does not know which table a statement is of.
-    void name_tables(const Chunk& chunk, WriteOutcome& outcome) const {
-        for (const auto& failure : outcome.failures) {
-            Error& error = outcome.errors[failure.error];
-            if (database_ && error.action == Action::configure && error.where.empty()) {
-                error.where = database_->table_of(chunk.statement_of(chunk.row_at(failure.row)));
-            }
-        }
-    }
-
     void send(const LoadPtr& load) {
         failpoint("cassandra.before_write");
-        const Chunk& chunk = load->chunk;
-        const std::size_t rows = requests_sending_max * chunk.wire().size() / chunk.requests();
-        const WriteRequest request{
-            .statements = database_->statements(),
-            .cells = chunk.cells(),
-            .rows = chunk.wire().data(),
-            .rows_size = chunk.wire().size(),
-            .in_flight_max = static_cast<std::uint32_t>(std::min(rows, rows_sending_max)),
-            .timeout = write_wait};
-        auto sent = database_->session().write(request,
-                                               std::make_unique<ChunkListener>(mailbox_, load));
+        auto sent = database_->write(load->chunk, std::make_unique<ChunkListener>(mailbox_, load));
         if (!sent) {
             WriteOutcome outcome{.errors = {std::move(sent).error()}, .failures = {}};
-            for (std::uint32_t i = 0; i < chunk.wire().size(); ++i) {
+            for (std::uint32_t i = 0; i < load->chunk.wire().size(); ++i) {
                 outcome.failures.push_back({i, 0});
             }
             flow_.done(load, outcome, std::chrono::steady_clock::now());

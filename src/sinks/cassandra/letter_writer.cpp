@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto write_wait = 10s;
+constexpr auto remove_wait = 10s;
 constexpr auto answer_wait = 15s;  // The driver's own answer comes first.
 constexpr auto read_wait = 10s;
 // A timeout is an unknown outcome: the identical rows are sent again, under the same timestamps.
@@ -66,13 +66,7 @@ Result<void> send(Database& database, std::uint32_t route, const Cells& cells) {
         return {};
     }
     auto answer = writing->outcome.get_future();
-    const WriteRequest request{.statements = database.statements(),
-                               .cells = chunk.cells(),
-                               .rows = chunk.wire().data(),
-                               .rows_size = chunk.wire().size(),
-                               .in_flight_max = 0,
-                               .timeout = write_wait};
-    SLUICE_TRY(database.session().write(request, std::make_unique<Answered>(writing)));
+    SLUICE_TRY(database.write(chunk, std::make_unique<Answered>(writing)));
     if (answer.wait_for(answer_wait) != std::future_status::ready) {
         return fail({.action = Action::retry,
                      .op = "cassandra.write",
@@ -166,7 +160,7 @@ private:
                 key.partition.partition.value(),
                 buckets ? fmt::format(" AND bucket = {}", key.offset.value() / bucket_offsets) : "",
                 key.offset.value()),
-            Deadline::in(write_wait)));
+            Deadline::in(remove_wait)));
         return {};
     }
 
