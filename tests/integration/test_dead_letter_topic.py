@@ -98,6 +98,19 @@ def test_what_the_servers_refuse_goes_to_the_topic(sluice, make_topic, kafka, lo
         ("postgres", b"postgres.copy 23514"): [3, 13, 23, 33], ("cassandra", b"cassandra.write 0x2200"): [5, 15, 25, 35]}
 
 
+@pytest.mark.parametrize("bad", [5, 9])
+def test_what_a_merge_refuses_is_one_letter_and_leaves_no_gap(sluice, make_topic, kafka, lost, database, bad):
+    """It is the first record of the transaction that finds it, behind others that are written; also the last one of its batch."""
+    topic = make_topic(1)
+    database.execute(f"CREATE TABLE t (id int PRIMARY KEY CHECK (id <> {bad}))")
+    topic.send(*(json.dumps({"id": n}) for n in range(10)))
+    route = "    postgres: {table: t, mode: upsert, key: id}"
+    sluice.drain_file(sluice.config(topic, route, database, **setting(lost))).expect(0).lacks("moved")
+    assert sorted(database.rows("SELECT id FROM t")) == [(n,) for n in range(10) if n != bad]
+    assert [came_from(message)[1] for message in read(kafka, lost.name)] == [bad]
+    assert database.progress(topic) == 10
+
+
 def test_a_topic_that_is_missing_is_named_at_the_start(sluice, make_topic, database):
     topic = make_topic(1)
     file = sluice.config(topic, "", database, dead_letters="{topic: no-such-topic}", start_timeout="3s")

@@ -108,9 +108,9 @@ void Writer::bury_record(Batch& batch, const Command& command) {
             return;
         }
     }
-    batch.bury(index, {offset, rejection_reason(error)}, row);
     const std::size_t passed = command.record - command.window.first;
-    batch.drop_before(command.window.first);
+    batch.drop_before(command.window.first);  // First: without its rows the others count on.
+    batch.bury(batch.record_at(passed).first, {offset, rejection_reason(error)}, row);
     window_max_ = std::max(window_after_refusal_min, passed + 1);
     outbox_.post(Buried{error});
 }
