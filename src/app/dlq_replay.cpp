@@ -35,6 +35,15 @@ Error no_progress(const std::string& lane, const LetterKey& key) {
             .hint = "run the pipeline first"};
 }
 
+Error without_content(const LetterKey& key) {
+    return {.action = Action::stop,
+            .op = "dlq.replay",
+            .where = key.where(),
+            .code = {},
+            .detail = "the record was too large for `memory`, and the letter holds nothing of it",
+            .hint = "the record is only in its topic, at this offset"};
+}
+
 // One lane's letters on their way back.
 class Replay {
 public:
@@ -95,6 +104,9 @@ private:
         SLUICE_ASSIGN(auto letter, store_.get(key));
         if (!letter) {
             return false;
+        }
+        if (letter->info.reason == "lane.size") {
+            return fail(without_content(key));
         }
         SLUICE_TRY(read_headers(*letter));
         const Record record = record_of(*letter, headers_);

@@ -150,6 +150,10 @@ def test_a_record_larger_than_a_sixteenth_of_the_budget_is_refused(sluice, make_
         process.stop().expect(0).has("to the dead letters", "give the process more `memory`")
         assert database.rows("SELECT kafka_partition, kafka_offset, key, value, reason FROM letters") == [
             (0, 1, None, None, "lane.size")]
+        done = sluice.run("dlq", "replay", "--all", "-c", file).expect(1)
+        done.has(f"{topic.name}[0]@1 stays a dead letter", "the letter holds nothing of it")
+        assert database.value("SELECT count(*) FROM events") == 2
+        assert database.value("SELECT count(*) FROM letters") == 1
 
 
 @pytest.mark.slow
