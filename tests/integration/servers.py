@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from cassandra import ConsistencyLevel, OperationTimedOut
+from cassandra import ConsistencyLevel, OperationTimedOut, ReadTimeout
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
@@ -136,7 +136,7 @@ class Keyspace:
         def ask():
             try:
                 return [list(self.session.execute(query.replace("{ks}", self.name), timeout=60))]
-            except (NoHostAvailable, OperationTimedOut):
+            except (NoHostAvailable, OperationTimedOut, ReadTimeout):
                 return None
         return eventually(ask, 30, "Cassandra answers")[0]
 

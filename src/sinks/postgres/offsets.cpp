@@ -270,8 +270,15 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
 }
 
 Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, Deadline deadline) const {
-    auto deleted = last(connection.script(
-        "DELETE FROM " + table_ + " WHERE pipeline = " + quote_literal(pipeline_), deadline));
+    // One that waits for a frozen owner's row must not be left behind: it would go on later.
+    auto deleted = or_roll_back(
+        connection,
+        nth_from_end(connection.script(fmt::format("{}DELETE FROM {} WHERE pipeline = {}; COMMIT",
+                                                   begin_transaction(connection, usual_lock_wait),
+                                                   table_, quote_literal(pipeline_)),
+                                       deadline),
+                     1),
+        deadline);
     if (!deleted) {
         return tl::unexpected(std::move(deleted).error());
     }

@@ -87,8 +87,7 @@ bool Writer::connect() {
 
 void Writer::take(Connection connection) {
     connection_ = std::move(connection);
-    process_ = connection_->server_process();
-    if (std::exchange(was_connected_, true)) {
+    if (std::exchange(process_, connection_->server_process()) != 0) {
         outbox_.post(Reconnected{});
     }
 }
@@ -273,7 +272,17 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
     if (command.step == Step::reconnect) {
         return reconnect();
     }
-    check(connection_.has_value(), "a step needs a connection");
+    if (!connection_) {  // Lost in a pause, which asks the server who holds a lock.
+        return failed({.error = {.action = Action::retry,
+                                 .op = "postgres.connect",
+                                 .where = {},
+                                 .code = {},
+                                 .detail = "the connection was lost",
+                                 .hint = {}},
+                       .copy_line = {},
+                       .column = {},
+                       .lost = true});
+    }
     switch (command.step) {
         case Step::open:
             return open_window(batch, command.window);

@@ -92,8 +92,7 @@ private:
 
     // Of the thread alone.
     std::optional<Connection> connection_;
-    bool was_connected_ = false;
-    int process_ = 0;                    // The backend's, at the server.
+    int process_ = 0;                    // The last connection's, at the server; 0: there was none.
     std::optional<int> former_process_;  // Of the connection that was lost last.
     Backoff backoff_;
     unsigned connect_attempts_ = 0;
