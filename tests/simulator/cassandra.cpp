@@ -151,7 +151,7 @@ void Cassandra::write(const std::vector<CqlWrite>& writes) {
         if (statement.remove) {
             row.deleted = std::max(row.deleted.value_or(timestamp), timestamp);
             if (const auto by = deletes_.find({cell_of("k"), timestamp}); by != deletes_.end()) {
-                row.written.insert(by->second);
+                note_written(row, by->second, timestamp);
             }
             world_.tell("cassandra: delete {} at {}", cell_of("k"), timestamp);
             continue;
@@ -159,10 +159,21 @@ void Cassandra::write(const std::vector<CqlWrite>& writes) {
         put(row, write, timestamp);
         if (statement.table == "state" || statement.table == "journal") {
             const auto partition = static_cast<std::int32_t>(integer(cell_of("p")));
-            row.written.emplace(partition, integer(cell_of("o")));
+            note_written(row, {partition, integer(cell_of("o"))}, timestamp);
             world_.tell("cassandra: {} {} of {}[{}] at {}", statement.table, cell_of("k"),
                         partition, integer(cell_of("o")), timestamp);
         }
+    }
+}
+
+// A reader sees no row go back: whoever writes a record again does so at its time.
+void Cassandra::note_written(Row& row, std::pair<std::int32_t, std::int64_t> record,
+                             std::int64_t timestamp) {
+    const auto [known, fresh] = row.written.emplace(record, timestamp);
+    if (!fresh && known->second != timestamp && !times_change) {
+        world_.fail(
+            fmt::format("cassandra: record {} of partition {} is written at {}, and was at {}",
+                        record.second, record.first, timestamp, known->second));
     }
 }
 

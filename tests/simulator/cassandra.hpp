@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kafka/consumer.hpp"
@@ -53,6 +53,9 @@ public:
     [[nodiscard]] CqlResult query(std::string_view cql);
     void write(const std::vector<CqlWrite>& writes);
 
+    // Whether a record may have another write time in a replay.
+    bool times_change = false;
+
     // Who wrote the delete of this key at this timestamp: told when the lane hands it over.
     void expect_delete(const std::string& key, std::int64_t timestamp, std::int32_t partition,
                        std::int64_t offset);
@@ -73,14 +76,16 @@ private:
         std::optional<std::int64_t> deleted;   // The newest delete.
         std::optional<std::int64_t> inserted;  // The newest insert: the row's own marker.
         std::map<std::string, Cell> cells;
-        // Which records have written to it.
-        std::set<std::pair<std::int32_t, std::int64_t>> written;
+        // Which records have written to it, and when.
+        std::map<std::pair<std::int32_t, std::int64_t>, std::int64_t> written;
 
         [[nodiscard]] const std::string* live(const std::string& column) const;
         [[nodiscard]] bool exists() const;
     };
     using Table = std::map<std::string, Row>;  // By the bytes of the primary key.
 
+    void note_written(Row& row, std::pair<std::int32_t, std::int64_t> record,
+                      std::int64_t timestamp);
     static void put(Row& row, const CqlWrite& write, std::int64_t timestamp);
     [[nodiscard]] CqlResult select_progress(const Sentence& sentence) const;
     [[nodiscard]] State state() const;

@@ -183,6 +183,7 @@ Wrong commit_set_back(History& history) {
 Wrong bound_lost(History& history) {
     Script script(history);
     history.broker.compacted = true;
+    history.cassandra.times_change = true;
     history.begin(1);
     const auto lost = [](Process&) { return Fate::request_lost; };
     script.at(1, "kafka.commit", 1, lost);

@@ -78,6 +78,7 @@ std::optional<std::string> History::run(const Shape& shape) {
     shape_ = shape;
     broker.fencing = shape.fencing;
     broker.compacted = shape.compacted;
+    cassandra.times_change = shape.compacted;
     for (std::int32_t p = 0; p < shape.partitions; ++p) {
         broker.log.partitions.emplace_back();
     }
