@@ -65,19 +65,21 @@ public:
     Result<std::optional<Position>> find(const TopicPartition& partition) override {
         SLUICE_ASSIGN(auto position, postgres::progress_on(postgres_options(config_), partition,
                                                            Deadline::in(server_wait)));
-        next_ = position ? position->next : Offset{};
+        from_ = position.value_or(Position{});
         return position;
     }
     Result<bool> pass_over(const Record& record, const Error& why) override {
-        return postgres::pass_over(
-            postgres_options(config_), {*record.partition, next_, record.offset.next()},
-            dead_letter_routes(config_), record, why, Deadline::in(server_wait));
+        return postgres::pass_over(postgres_options(config_),
+                                   {.range = {*record.partition, from_.next, record.offset.next()},
+                                    .topic_id = from_.topic_id},
+                                   dead_letter_routes(config_), record, why,
+                                   Deadline::in(server_wait));
     }
     [[nodiscard]] ClockMicros clock_of(const Record&) const override { return {}; }
 
 private:
     const Config& config_;
-    Offset next_;
+    Position from_;
 };
 
 // The pair of offset and clock in the group's commit. Brokers take it from a stranger only while

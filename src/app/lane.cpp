@@ -168,12 +168,14 @@ bool Lane::Worker::may_poll() {
 }
 
 // By their offsets, so that gaps count too, until what is before them is durable. Of a partition
-// that is stopped or held what is behind its progress is not on its way.
+// that is stopped, held, or waits for its next records, what is behind its progress is not on its
+// way.
 std::size_t Lane::Worker::records_under_way() const {
     std::size_t sum = 0;
     for (const auto& [id, partition] : partitions_) {
         const auto& prefix = partition.prefix;
         if (partition.phase == PartitionPhase::fetching && prefix &&
+            !waiting_routes_.contains(partition.route) &&
             partition.position > prefix->position().next) {
             sum += static_cast<std::size_t>(partition.position.value() -
                                             prefix->position().next.value());

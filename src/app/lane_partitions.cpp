@@ -149,7 +149,13 @@ void Lane::Worker::handle(const Skipped& skipped) {
     }
 }
 
+// The progress goes up to the record, so that it can be passed over by hand; whoever takes it from
+// there gives it the same clock.
 void Lane::Worker::handle(const Rejected& rejected) {
+    LanePartition* partition = find(rejected.partition);
+    if (partition != nullptr && partition->prefix) {
+        partition->prefix->cut({rejected.offset, ClockMicros{rejected.clock.value() - 1}});
+    }
     stop_partition(rejected.partition, rejected.error);
 }
 
@@ -207,10 +213,10 @@ bool Lane::Worker::is_held(std::uint32_t route) const {
     return waiting != waiting_routes_.end() && !waiting->second.fetched;
 }
 
-// A run that is to end does not wait for somebody to mend a table.
+// A run that is to end does not wait for somebody to mend a table; for one that is locked it does.
 void Lane::Worker::give_up_routes() {
     for (auto& [route, waiting] : waiting_routes_) {
-        if (!waiting.give_up.passed()) {
+        if (!waiting.give_up.passed() || waiting.error.action == Action::retry) {
             continue;
         }
         waiting.given_up = true;
@@ -294,6 +300,8 @@ kafka::Commit Lane::Worker::commit_of(const LanePartition& partition, ClockMicro
                               .start = partition.start};
     if (destination_.progress_in_group()) {
         metadata.clock = clock;
+    } else {
+        metadata.stored = partition.stored;
     }
     return {partition.id, partition.prefix->position().next, commit::to_text(metadata)};
 }

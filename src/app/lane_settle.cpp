@@ -39,7 +39,8 @@ void Lane::Worker::watch_topics() {
     if (!described) {
         return;  // The client tells by itself that no broker answers.
     }
-    if (kafka_trouble_ && kafka_trouble_->action == Action::retry) {
+    if (kafka_trouble_ &&
+        (kafka_trouble_->action == Action::retry || kafka_trouble_->code == "_AUTHENTICATION")) {
         log_->info("kafka answers again");
         kafka_trouble_.reset();
     }

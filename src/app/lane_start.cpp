@@ -16,13 +16,15 @@ Error stop_error(std::string detail, std::string hint) {
             .hint = std::move(hint)};
 }
 
-// Of partitions whose progress the database keeps.
+// Of partitions whose progress the database keeps: commits that say more than it does.
 std::unordered_map<std::int32_t, Offset> commits_ahead(std::span<const kafka::Committed> committed,
                                                        std::span<const Position> stored) {
     std::unordered_map<std::int32_t, Offset> ahead;
     for (const auto& entry : committed) {
         const auto own = std::ranges::find(stored, entry.partition, &Position::partition);
-        if (entry.next && (own == stored.end() || own->next < *entry.next)) {
+        const auto metadata = commit::parse_metadata(entry.metadata);
+        const auto told = metadata && metadata->stored ? metadata->stored : entry.next;
+        if (entry.next && (own == stored.end() || own->next < *told)) {
             ahead.emplace(entry.partition.partition.value(), *entry.next);
         }
     }
@@ -163,13 +165,32 @@ Error Lane::Worker::progress_conflict(const LaneTopic& topic) const {
                           lane_.options_.name + "`");
 }
 
+// By the group's commits, which come after the progress in the database.
+bool Lane::Worker::is_begun(const LaneTopic& topic,
+                            std::span<const kafka::Committed> committed) const {
+    return std::ranges::any_of(committed, [&](const kafka::Committed& entry) {
+        const auto metadata = commit::parse_metadata(entry.metadata);
+        return metadata && metadata->database == destination_.id() && metadata->topic == topic.id;
+    });
+}
+
+Error Lane::Worker::progress_lost(const LaneTopic& topic) const {
+    return stop_error("the " + lane_.options_.name + " database has no progress on topic '" +
+                          topic.name + "', though the consumer group '" +
+                          lane_.options_.consumer.group +
+                          "' has: it was deleted, or lost in a failover",
+                      "to begin again by the start policy: `sluice reset --lane " +
+                          lane_.options_.name + "`; rows that are there stay");
+}
+
 // Continues a topic, or, where there is no progress at all, stores where each of its partitions
 // begins: before the first write, and in one go, so that a partition without progress is known
 // to be new later on.
 Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
     const auto all = topic.all();
-    SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
+    // The commits first: what another process has committed by then, the database knows.
     SLUICE_ASSIGN(const auto committed, consumer_->committed(all, deadline));
+    SLUICE_ASSIGN(auto stored, destination_.stored(topic.name, deadline));
     SLUICE_TRY(check_database(topic, committed));
     std::size_t with_progress = stored.size();
     if (!stored.empty()) {
@@ -198,6 +219,9 @@ Result<void> Lane::Worker::begin_topic(LaneTopic& topic, Deadline deadline) {
         log_->info("topic '{}': continues, {} of {} partitions have progress", topic.name,
                    with_progress, topic.partitions);
         return {};
+    }
+    if (is_begun(topic, committed)) {
+        return fail(progress_lost(topic));
     }
     topic.start = lane_.options_.start.spelling;
     SLUICE_ASSIGN(const auto positions, first_positions(topic, deadline));

@@ -41,6 +41,9 @@ private:
     Result<std::vector<Position>> first_positions(const LaneTopic& topic, Deadline deadline);
     [[nodiscard]] std::vector<std::string> topic_names() const;
     [[nodiscard]] Error progress_conflict(const LaneTopic& topic) const;
+    [[nodiscard]] bool is_begun(const LaneTopic& topic,
+                                std::span<const kafka::Committed> committed) const;
+    [[nodiscard]] Error progress_lost(const LaneTopic& topic) const;
     Result<void> make_mappers();
 
     // lane_membership.cpp

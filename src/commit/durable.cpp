@@ -1,6 +1,7 @@
 #include "commit/durable.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.hpp"
 
@@ -31,6 +32,23 @@ void DurablePrefix::durable(Offset from, Offset to) {
             range.durable_to = std::min(to, range.to);
         }
     }
+    advance();
+}
+
+void DurablePrefix::cut(Pair end) {
+    const auto first = std::ranges::find_if(
+        ranges_, [&](const Range& range) { return range.to > end.next; });
+    if (first == ranges_.end()) {
+        return;
+    }
+    first->to = end.next;
+    first->clock = end.clock;
+    first->durable_to = std::min(first->durable_to, end.next);
+    ranges_.erase(std::next(first), ranges_.end());
+    advance();
+}
+
+void DurablePrefix::advance() {
     // A range that is durable in part is not counted: the pair's clock is known at its end only.
     while (!ranges_.empty() && ranges_.front().durable_to == ranges_.front().to) {
         durable_ = {ranges_.front().to, ranges_.front().clock};

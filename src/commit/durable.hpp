@@ -29,12 +29,17 @@ public:
     // [from, to) is durable. Delivered ranges become so in any order; the parts of one in log
     // order.
     void durable(Offset from, Offset to);
+    // Nothing from `end` on will be durable: it ends the delivered range that it lies in, and those
+    // behind it are no more. Nothing is delivered after this.
+    void cut(Pair end);
 
     // All before `next` is durable, and the clock goes with it.
     [[nodiscard]] const Pair& position() const { return durable_; }
     [[nodiscard]] bool complete() const { return ranges_.empty(); }
 
 private:
+    void advance();
+
     struct Range {
         Offset to;
         ClockMicros clock;

@@ -18,6 +18,13 @@ std::optional<std::string_view> take(std::string_view& text, std::string_view na
     return value;
 }
 
+std::optional<std::int64_t> to_number(std::string_view text) {
+    std::int64_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool whole = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+    return whole ? std::optional(number) : std::nullopt;
+}
+
 }  // namespace
 
 std::string to_text(const Metadata& metadata) {
@@ -27,6 +34,9 @@ std::string to_text(const Metadata& metadata) {
     text.append(" start=").append(metadata.start);
     if (metadata.clock) {
         text.append(" clock=").append(std::to_string(metadata.clock->value()));
+    }
+    if (metadata.stored) {
+        text.append(" stored=").append(std::to_string(metadata.stored->value()));
     }
     return text;
 }
@@ -45,16 +55,20 @@ std::optional<Metadata> parse_metadata(std::string_view text) {
     Metadata metadata{.database = *parse_uuid(*database),
                       .topic = *parse_uuid(*topic),
                       .clock = {},
+                      .stored = {},
                       .start = std::string(*start)};
-    if (const auto clock = take(text, "clock")) {
-        std::int64_t micros = 0;
-        const auto parsed = std::from_chars(clock->data(), clock->data() + clock->size(), micros);
-        if (parsed.ec != std::errc{} || parsed.ptr != clock->data() + clock->size()) {
-            return std::nullopt;
-        }
-        metadata.clock = ClockMicros{micros};
+    const auto clock = take(text, "clock");
+    const auto stored = take(text, "stored");
+    if ((clock && !to_number(*clock)) || (stored && !to_number(*stored)) || !text.empty()) {
+        return std::nullopt;
     }
-    return text.empty() ? std::optional(metadata) : std::nullopt;
+    if (clock) {
+        metadata.clock = ClockMicros{*to_number(*clock)};
+    }
+    if (stored) {
+        metadata.stored = Offset{*to_number(*stored)};
+    }
+    return metadata;
 }
 
 }  // namespace sluice::commit

@@ -15,7 +15,10 @@ struct Metadata {
     Uuid database;                     // The random id of the destination.
     Uuid topic;                        // The topic's id in Kafka.
     std::optional<ClockMicros> clock;  // The write clock's `last`, where the lane has one.
-    std::string start;                 // The policy with which the topic began.
+    // Where the database's own progress stood, where that is the lane's: the commit may be beyond
+    // it by transaction markers.
+    std::optional<Offset> stored{};
+    std::string start;  // The policy with which the topic began.
     bool operator==(const Metadata&) const = default;
 };
 

@@ -78,6 +78,7 @@ struct Buried {
 struct Rejected {
     TopicPartition partition;
     Offset offset;
+    ClockMicros clock;  // Its own; nothing that says anything where the lane has none.
     Error error;
 };
 // Going on with this partition would be wrong (another incarnation of the topic, a bug).

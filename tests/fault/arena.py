@@ -19,7 +19,7 @@ import verify
 from checker import STATE, Verdict, Watch, check_cassandra, check_postgres, is_bad, letters_of
 from load import Load
 from servers import ROOT, eventually
-from test_metrics import Pages, free_address
+from pages import Pages, free_address
 
 LANES = ("postgres", "cassandra")
 RECOVERY_MAX_S = 60.0
@@ -64,10 +64,6 @@ class Progress(threading.Thread):
 
     def end(self):
         self.ending.set()
-
-
-def stands_still(process):
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 class Run:
@@ -332,7 +328,7 @@ class Run:
         if action == "abort":
             assert process.wait(60).code == -signal.SIGABRT, process.text()
         else:
-            eventually(lambda: stands_still(process), 60, f"the process freezes at {place}")
+            eventually(process.stands_still, 60, f"the process freezes at {place}")
         return process
 
     def end(self):

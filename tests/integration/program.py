@@ -93,6 +93,9 @@ class Process:
         self.signal(signal.SIGKILL)
         self.process.wait(10)
 
+    def stands_still(self):
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def freeze(self):
         self.signal(signal.SIGSTOP)
 

@@ -205,8 +205,9 @@ def test_new_partitions_are_read_from_their_beginning(sluice, make_topic, kafka,
     verify.assert_equal(topic, database, keyspace)
 
 
-def test_until_end_sees_the_end_of_what_another_process_reads(sluice, make_topic, kafka, database):
-    """Two topics, both ending in a transaction marker, each in part elsewhere."""
+@pytest.mark.parametrize("committed", [False, True])
+def test_until_end_sees_the_end_of_what_another_process_reads(sluice, make_topic, kafka, database, committed):
+    """Two topics, both ending in a transaction marker, which the other's commits are behind already, or not yet."""
     topics = [make_topic(2), make_topic(2)]
     for topic in topics:
         transaction(kafka, topic, True, "1")
@@ -215,6 +216,10 @@ def test_until_end_sees_the_end_of_what_another_process_reads(sluice, make_topic
     flags[flags.index("--topic") + 1] = ",".join(topic.name for topic in topics)
     first = sluice.start("run", *flags)
     eventually(lambda: first.count("starts afresh") == 2, what="a start")
+    if committed:
+        for topic in topics:
+            eventually(lambda of=topic: kafka.committed(f"{topics[0].name}.postgres", of.name) == kafka.ends(of.name),
+                       what="commits behind the markers")
     second = sluice.run("run", "--until-end", *flags, timeout=40).expect(0)
     second.has("continues")
     first.stop().expect(0)

@@ -197,6 +197,42 @@ def test_refused_records_survive_a_kill_exactly_once(sluice, make_topic, databas
     assert database.rows("SELECT n, count(*) FROM t GROUP BY n ORDER BY n") == [(n, 3) for n in range(20_000) if n % 50 != 3]
 
 
+def test_a_table_of_cassandra_that_refuses_every_record_makes_no_dead_letter(sluice, make_topic, own_keyspace):
+    """A default TTL that ends behind 2038: "invalid", as a bad record."""
+    topic = make_topic(2)
+    own_keyspace.create("CREATE TABLE {ks}.t (id int PRIMARY KEY)")
+    route = "    cassandra: {table: t, columns: {id: value.id}}"
+    process = sluice.start("run", "-c", sluice.config(topic, route, None, own_keyspace, **SETTING))
+    topic.send(*numbers(0), partition=0)
+    eventually(lambda: own_keyspace.rows("SELECT id FROM {ks}.t"), what="the first row")
+    own_keyspace.execute("ALTER TABLE {ks}.t WITH default_time_to_live = 630720000")
+    topic.send(*numbers(*range(1, 21)), partition=0)
+    topic.send(*numbers(*range(21, 41)), partition=1)
+    process.wait_for(r"route 1 can't be written, tried again: .*expiration", 40)
+    time.sleep(12)  # Longer than a lone record is waited with.
+    assert own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost") == []
+    own_keyspace.execute("ALTER TABLE {ks}.t WITH default_time_to_live = 0")
+    eventually(lambda: sorted(own_keyspace.rows("SELECT id FROM {ks}.t")) == [(n,) for n in range(41)], 60, "the rows")
+    process.stop().expect(0)
+    assert own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost") == []
+
+
+def test_a_record_that_cassandra_refuses_amid_others_is_skipped_by_hand(sluice, make_topic, own_keyspace, kafka):
+    """Without dead letters: the progress stands in front of it, and what follows has the times of one pass."""
+    topic = make_topic(1)
+    own_keyspace.create("CREATE TABLE {ks}.t (id int PRIMARY KEY, v text)")
+    own_keyspace.execute("CREATE INDEX ON {ks}.t (v)")
+    at = 1_700_000_000_000
+    topic.send(*(json.dumps({"id": n, "v": "x" * (70_000 if n == 3 else 10)}) for n in range(9)), timestamp=at)
+    file = sluice.config(topic, "    cassandra: {table: t, columns: {id: value.id, v: value.v}}", None, own_keyspace)
+    sluice.drain_file(file).expect(1).has(f"{topic.name}[0]@3")
+    assert kafka.committed(f"{topic.name}.cassandra", topic.name) == {0: 3}
+    sluice.run("dlq", "skip", "-c", file, f"{topic.name}/0@3", "--lane", "cassandra", "--yes").expect(0).has("passed over")
+    sluice.drain_file(file).expect(0)
+    rows = own_keyspace.rows("SELECT id, WRITETIME(v) FROM {ks}.t")
+    assert sorted(rows) == [(n, at * 1000 + n) for n in range(9) if n != 3]
+
+
 def test_a_record_that_cassandra_refuses_is_a_dead_letter(sluice, make_topic, own_keyspace):
     """An index takes 65,535 bytes; nothing but the server knows."""
     topic = make_topic(2)

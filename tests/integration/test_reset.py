@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 import verify
+from program import binary
 from servers import eventually
 
 
@@ -73,6 +74,47 @@ def test_reset_is_refused_while_the_pipeline_runs(sluice, topic, database, keysp
     done.has("GROUP_SUBSCRIBED_TO_TOPIC", "stop every process of this group first")
     running.stop().expect(0)
     sluice.drain(topic, *places).expect(0).has("continues")
+
+
+def test_progress_that_is_gone_stops_the_pipeline_until_it_is_reset(sluice, topic, database, kafka):
+    """Deleted behind its back, or lost in a failover: to begin again by itself would double rows, or leave some out."""
+    topic.send("1", partition=0)
+    process = sluice.start("run", *sluice.flags(topic, database))
+    eventually(lambda: kafka.committed(f"{topic.name}.postgres", topic.name), what="a commit")
+    database.execute("DELETE FROM sluice.offsets")
+    topic.send("2", partition=0)
+    process.wait_for(rf"{topic.name}\[0\] is stopped: .*no progress on any partition of the topic")
+    process.stop()
+    for start in ("earliest", "latest"):
+        done = sluice.drain(topic, database, None, "--start", start).expect(3)
+        done.has("no progress on topic", topic.name, "sluice reset --lane postgres")
+    sluice.run("reset", "--lane", "postgres", "--yes", *sluice.flags(topic, database)).expect(0)
+    sluice.drain(topic, database, None, "--start", "earliest").expect(0).has("starts afresh")
+    assert sorted(row[0] for row in database.rows("SELECT data FROM events")) == [1, 1, 2]
+
+
+def test_an_owner_frozen_over_a_new_topic_and_a_reset_writes_nothing(sluice, make_topic, database, kafka):
+    """What it holds is of the topic that was; the offsets are those at which the new one begins."""
+    topic = make_topic(1)
+    flags = sluice.flags(topic, database)
+    sluice.drain(topic, database).expect(0)
+    frozen = sluice.start("run", *flags, program=binary().parent / "tests/sluice_failpoints",
+                          SLUICE_FAILPOINT="postgres.before_begin=freeze@1")
+    frozen.wait_for("continues")
+    topic.send('"old"')
+    eventually(frozen.stands_still, what="it freezes")
+    kafka.drop(topic.name)
+    kafka.create(topic.name, 1)
+    group = f"{topic.name}.postgres"
+    kafka.wait_for_members(group, [])
+    sluice.run("reset", "--lane", "postgres", "--yes", *flags).expect(0)
+    sluice.drain(topic, database).expect(0).has("starts afresh")
+    frozen.thaw()
+    frozen.wait_for("made again since this pipeline read it")
+    frozen.stop()
+    topic.send('"new"')
+    sluice.drain(topic, database).expect(0)
+    assert database.rows("SELECT data FROM events") == [("new",)]
 
 
 def test_what_comes_after_a_reset_outbids_what_was_there(sluice, make_topic, own_keyspace):

@@ -65,6 +65,40 @@ def test_a_table_that_waits_with_a_backlog_takes_no_room_from_other_topics(sluic
     process.stop().expect(0)
 
 
+def test_a_locked_table_holds_up_no_other_topic(sluice, make_topic, database):
+    """One writer for both, and more partitions of the other than it can have come by before it meets the lock."""
+    locked, fine = make_topic(1), make_topic(8)
+    database.execute("CREATE TABLE t (n int)")
+    locked.send('{"n": 1}')
+    for partition in range(8):
+        fine.send(str(partition), partition=partition)
+    routes = f"    postgres: {{table: t}}\n  - topic: {fine.name}\n    postgres: true\n"
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE t")
+        process = sluice.start("run", "-c", sluice.config(locked, routes, database, pool=1))
+        process.wait_for("route 1 can't be written, tried again: .*lock timeout", 40)
+        eventually(lambda: database.value("SELECT count(*) FROM events") == 8, 120, "the other topic goes on")
+    process.wait_for("route 1 can be written again", 40)
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 1, what="the row")
+    process.stop().expect(0)
+
+
+def test_row_security_that_is_switched_on_hides_no_row_from_a_delete(sluice, make_topic, database):
+    """It is a fault of the table: a delete that finds nothing would be taken for one that is done."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id text PRIMARY KEY)")
+    file = sluice.config(topic, "    postgres: {table: t, mode: upsert, key: id, columns: {id: key}}", database)
+    process = sluice.start("run", "-c", file)
+    topic.send('"x"', key="a")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 1, what="the row")
+    database.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    topic.send(None, key="a")
+    process.wait_for("route 1 can't be written, tried again: .*row-level security policy.*42501.*BYPASSRLS")
+    database.execute("ALTER TABLE t DISABLE ROW LEVEL SECURITY")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 0, what="the delete")
+    process.stop().expect(0)
+
+
 def test_a_table_dropped_during_a_run_is_waited_for_in_cassandra(sluice, topic, own_keyspace):
     definition = "CREATE TABLE {ks}.t (n int PRIMARY KEY)"
     own_keyspace.create(definition)

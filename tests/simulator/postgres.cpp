@@ -190,10 +190,11 @@ std::string PgSession::begin(const Sentence& sentence) {
 }
 
 // UPDATE … SET next_offset = v."to" FROM (VALUES …) v WHERE …: with or without the condition on
-// where the row stands. As at READ COMMITTED a row that does not match is not waited for, and one
-// that was waited for is looked at again.
+// where the row stands, and on the topic's id. As at READ COMMITTED a row that does not match is
+// not waited for, and one that was waited for is looked at again.
 std::string PgSession::advance(const Sentence& sentence, PgResult& result) {
     const bool compares = has(sentence, {"next_offset", "=", "v", ".", "from"});
+    const bool compares_topics = has(sentence, {"topic_id", "=", "v", ".", "topic_id"});
     auto lists = lists_after(sentence, find(sentence, {"VALUES"}) + 1);
     std::ranges::sort(lists);
     for (const auto& list : lists) {
@@ -201,7 +202,8 @@ std::string PgSession::advance(const Sentence& sentence, PgResult& result) {
         const bool mine = written_.contains(key);
         const auto matches = [&] {
             const OffsetRow* row = offset(key);
-            return row != nullptr && (mine || !compares || row->next == to_number(list[2]));
+            return row != nullptr && (!compares_topics || row->topic_id == list[4]) &&
+                   (mine || !compares || row->next == to_number(list[2]));
         };
         if (!matches()) {
             continue;

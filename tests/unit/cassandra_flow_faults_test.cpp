@@ -74,6 +74,32 @@ TEST_F(CassandraFlow, AnInvalidRowWithoutANeighbourIsRejectedWhenItsTableStaysAs
     EXPECT_FALSE(flow_.due());
 }
 
+// A guardrail, or a default TTL that ends behind 2038, refuses every row: no record is to blame.
+TEST_F(CassandraFlow, ManyThatAreInvalidAlikeAreTheirTablesFault) {
+    for (const bool at_once : {true, false}) {
+        std::size_t buried = 0;
+        flow_ = Flow(2, 2, backoff, [&](Chunk& chunk, std::uint32_t piece, Offset offset, auto&) {
+            ++buried;
+            chunk.forget(piece, offset);
+            return Result<void>{};
+        });
+        bool refuses = true;
+        const Server server = [&](auto, auto) { return refuses ? &invalid : nullptr; };
+        for (std::int64_t at = 0; at < 40; at += at_once ? 20 : 1) {
+            flow_.add(load(0, {0}, at, at_once ? at + 20 : at + 1));
+            run_for(20s, server);
+        }
+        run_for(300s, server);
+        EXPECT_EQ(buried, at_once ? 0U : 15U) << "one by one nothing tells, until there are many";
+        EXPECT_TRUE(taken<Waiting>().back().error);
+        refuses = false;
+        run_for(300s, server);
+        EXPECT_FALSE(flow_.busy());
+        EXPECT_EQ(buried, at_once ? 0U : 15U);
+        EXPECT_FALSE(taken<Waiting>().back().error);
+    }
+}
+
 TEST_F(CassandraFlow, ANeighbourThatPassesShowsSoonerWhoseFaultItIs) {
     flow_.add(load(0, {0}, 0, 1));
     const Server server = [](std::int32_t partition, auto) {

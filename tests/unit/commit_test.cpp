@@ -130,6 +130,28 @@ TEST(DurablePrefix, AgreesWithANaiveModelInAnyOrder) {
     }
 }
 
+// A record that the server refuses, amid what was delivered with it.
+TEST(DurablePrefix, IsCutBeforeARecordThatWillNeverBeDurable) {
+    for (const bool cut_first : {true, false}) {
+        DurablePrefix prefix(pair(0, 0));
+        prefix.delivered(Offset{0}, Offset{10}, ClockMicros{100});
+        prefix.delivered(Offset{10}, Offset{20}, ClockMicros{200});
+        prefix.delivered(Offset{20}, Offset{30}, ClockMicros{300});
+        prefix.durable(Offset{20}, Offset{30});
+        if (cut_first) {
+            prefix.cut(pair(14, 139));
+        }
+        prefix.durable(Offset{10}, Offset{14});
+        if (!cut_first) {
+            prefix.cut(pair(14, 139));
+        }
+        EXPECT_EQ(prefix.position(), pair(0, 0));
+        prefix.durable(Offset{0}, Offset{10});
+        EXPECT_EQ(prefix.position(), pair(14, 139));
+        EXPECT_TRUE(prefix.complete());
+    }
+}
+
 Metadata some_metadata() {
     return {.database = *parse_uuid("6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
             .topic = *parse_uuid("6ba7b811-9dad-11d1-80b4-00c04fd430c8"),
@@ -140,7 +162,11 @@ Metadata some_metadata() {
 TEST(Metadata, ComesBackAsItWas) {
     auto metadata = some_metadata();
     EXPECT_EQ(parse_metadata(to_text(metadata)), metadata);
+    metadata.stored = Offset{17};
+    EXPECT_EQ(parse_metadata(to_text(metadata)), metadata);
     metadata.clock.reset();
+    EXPECT_EQ(parse_metadata(to_text(metadata)), metadata);
+    metadata.stored.reset();
     metadata.start = "2026-01-02T03:04:05Z";
     EXPECT_EQ(parse_metadata(to_text(metadata)), metadata);
     EXPECT_LT(to_text(some_metadata()).size(), 200u);

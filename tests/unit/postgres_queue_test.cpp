@@ -139,6 +139,32 @@ TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
     EXPECT_FALSE(queue_.take_batch(1));
 }
 
+// Its partitions have moved away: nobody waits for the table any more, and nothing is tried on.
+TEST_F(Queue, ABatchThatWaitsForItsTableIsDroppedWithItsLastPartition) {
+    for (std::uint64_t epoch = 1; epoch <= 2; ++epoch) {
+        const bool closed_first = epoch == 2;
+        Piece made = filled(0);
+        made.epoch = epoch;
+        queue_.push(std::move(made));
+        auto batch = queue_.take_batch(1);
+        ASSERT_TRUE(batch);
+        if (closed_first) {
+            queue_.close_epoch(here, epoch);
+        }
+        EXPECT_TRUE(queue_.holds(0));
+        queue_.suspend({*std::move(batch), WriteProtocol(1), Deadline::in(0ms)});
+        if (!closed_first) {
+            EXPECT_TRUE(queue_.holds(0));
+            queue_.close_epoch(here, epoch);
+        }
+        EXPECT_FALSE(queue_.holds(0));
+        EXPECT_FALSE(queue_.holds(std::nullopt));
+        EXPECT_FALSE(queue_.take_resumed());
+        EXPECT_EQ(outbox_.waiting().aside, 0U);
+        EXPECT_EQ(outbox_.waiting().moving, 0U);
+    }
+}
+
 // Else each table that can't be written would hold as much memory again.
 TEST(Outbox, WhatIsSetAsideTakesRoomFromTheRestButForAShare) {
     Outbox outbox(Bytes{1600}, 2);

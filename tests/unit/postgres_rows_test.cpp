@@ -192,7 +192,7 @@ TEST(Batch, WindowsCoverEveryRecordOnceAndTheirRangesMeet) {
             const auto slices = batch.slices({first, std::min(size, 6 - first)});
             const auto part = offsets_in(batch, slices);
             seen.insert(seen.end(), part.begin(), part.end());
-            for (const auto& range : batch.ranges(slices)) {
+            for (const auto& [range, topic_id] : batch.advances(slices)) {
                 EXPECT_EQ(range.from, next[range.partition.partition]);
                 next[range.partition.partition] = range.to;
             }
@@ -215,10 +215,10 @@ TEST(Batch, ARejectedRecordTakesItsPartitionFromThereOnWithIt) {
     batch.cut({"topic", PartitionId{0}}, Offset{12});
     const auto slices = batch.slices({0, batch.records()});
     EXPECT_EQ(offsets_in(batch, slices), std::vector<std::int64_t>{10});
-    const auto ranges = batch.ranges(slices);
-    ASSERT_EQ(ranges.size(), 2u);
-    EXPECT_EQ(ranges[0].to, Offset{12});
-    EXPECT_EQ(ranges[1].to, Offset{9});
+    const auto advances = batch.advances(slices);
+    ASSERT_EQ(advances.size(), 2u);
+    EXPECT_EQ(advances[0].range.to, Offset{12});
+    EXPECT_EQ(advances[1].range.to, Offset{9});
 }
 
 TEST(Batch, WhatIsCommittedIsDropped) {
@@ -226,7 +226,7 @@ TEST(Batch, WhatIsCommittedIsDropped) {
     batch.drop_before(2);
     const auto slices = batch.slices({0, batch.records()});
     EXPECT_EQ(offsets_in(batch, slices), (std::vector<std::int64_t>{19, 20, 21}));
-    EXPECT_EQ(batch.ranges(slices)[0].from, Offset{19});
+    EXPECT_EQ(batch.advances(slices)[0].range.from, Offset{19});
 }
 
 // The number of a record that is a witness, or may be tried as one.
@@ -274,8 +274,9 @@ TEST(Batch, ADeadLetterTakesThePlaceOfItsRows) {
         }
         ASSERT_EQ(piece.letters.size(), 2U);
         EXPECT_EQ(piece.letters[0].offset, Offset{10});
-        EXPECT_EQ(batch.ranges(batch.slices({0, batch.records()})),
-                  (std::vector<OffsetRange>{{here, Offset{10}, Offset{20}}}));
+        const auto advances = batch.advances(batch.slices({0, batch.records()}));
+        ASSERT_EQ(advances.size(), 1U);
+        EXPECT_EQ(advances[0].range, (OffsetRange{here, Offset{10}, Offset{20}}));
     }
 }
 

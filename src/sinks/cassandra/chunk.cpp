@@ -60,6 +60,7 @@ Result<void> Chunk::add(std::uint32_t piece, std::uint32_t table, std::uint32_t 
     const auto group = group_for(piece, table, begin + encoded.key_begin, encoded.key_size, bytes);
     rows_.push_back({.begin = begin,
                      .offset = record.offset,
+                     .clock = clock,
                      .bytes = static_cast<std::uint32_t>(bytes),
                      .statement = statement,
                      .piece = piece,

@@ -79,6 +79,7 @@ public:
     }
     [[nodiscard]] std::uint32_t piece_of(std::uint32_t row) const { return rows_[row].piece; }
     [[nodiscard]] Offset offset_of(std::uint32_t row) const { return rows_[row].offset; }
+    [[nodiscard]] ClockMicros clock_of(std::uint32_t row) const { return rows_[row].clock; }
     [[nodiscard]] bool is_letter(std::uint32_t row) const { return rows_[row].letter; }
     void settle(std::uint32_t row);
     // Forgets the rows of a record that are not durable: it becomes a dead letter.
@@ -90,6 +91,7 @@ private:
     struct RowRef {
         std::uint64_t begin = 0;  // In cells_.
         Offset offset;
+        ClockMicros clock;
         std::uint32_t bytes = 0;
         std::uint32_t statement = 0;
         std::uint32_t piece = 0;

@@ -10,31 +10,11 @@ namespace {
 
 constexpr std::size_t spare_max = 8;
 
-// A row that is invalid on its own is tried this often before it, or its table, is blamed.
-constexpr unsigned refusals_max = 3;
-// A record without neighbours is blamed after its table was read so often, over eight seconds:
-// longer than nodes need to agree on a schema, and no longer than an idle topic may be held up.
-constexpr unsigned confirmations_max = 5;
-
 bool is_dead(const LoadPtr& load) { return !load->chunk.has_live(); }
-
-// Cassandra's MutationExceededMaxSizeException and its limit of a message: no table and no
-// neighbour makes this row fit, so that none needs to be waited for.
-Error rejected(Error error, const TopicPartition& partition, Offset offset) {
-    error.action = Action::reject;
-    const std::string table = std::exchange(error.where, partition.at(offset));
-    error.where += table.empty() ? "" : ", table " + table;
-    return error;
-}
 
 const auto position_of = [](const auto& rejection) {
     return std::tuple(rejection.partition, rejection.offset);
 };
-
-bool is_too_large(const Error& error) {
-    return error.detail.find("oversized mutation") != std::string::npos ||
-           error.detail.find("exceeds allowed maximum") != std::string::npos;
-}
 
 }  // namespace
 
@@ -113,87 +93,6 @@ void Flow::done(const LoadPtr& load, const WriteOutcome& outcome, TimePoint now)
     end_idle_faults();
 }
 
-void Flow::settle_passed(Load& load, const WriteOutcome& outcome) {
-    Chunk& chunk = load.chunk;
-    auto failed = outcome.failures.begin();
-    for (std::uint32_t i = 0; i < chunk.wire().size(); ++i) {
-        if (failed != outcome.failures.end() && failed->row == i) {
-            ++failed;
-            continue;
-        }
-        const std::uint32_t row = chunk.row_at(i);
-        const std::uint32_t statement = chunk.statement_of(row);
-        if (statement >= passed_at_.size()) {
-            passed_at_.resize(statement + 1);
-        }
-        passed_at_[statement] = outcomes_;
-        chunk.settle(row);
-    }
-}
-
-Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
-    Verdict verdict;
-    const auto has = [&](std::string_view code) {
-        return std::ranges::find(outcome.errors, code, &Error::code) != outcome.errors.end();
-    };
-    const bool refused = has(code_unprepared) || has(code_invalid);
-    if (refused && load.refused_at == 0) {
-        load.refused_at = outcomes_;
-    }
-    if (refused && (load.alone || has(code_unprepared)) && ++load.refusals == 1) {
-        load.confirmations = 0;
-    }
-    for (const auto& failure : outcome.failures) {
-        judge_row(load, load.chunk.row_at(failure.row), outcome.errors[failure.error], verdict);
-    }
-    return verdict;
-}
-
-void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict& verdict) {
-    if (error.action == Action::retry && error.code != code_unprepared) {
-        // The rows behind a timeout fail too, and their reason says less.
-        if (!verdict.database || verdict.database->code == code_not_sent) {
-            verdict.database = error;
-        }
-        return;
-    }
-    if (!load.chunk.is_open(row)) {
-        return;  // Of a partition that is no longer ours.
-    }
-    const TopicPartition* partition = load.chunk.pieces()[load.chunk.piece_of(row)].partition;
-    if (error.action == Action::stop) {
-        refuse(*partition, error);
-    } else if (error.code == code_invalid && !load.alone) {
-        verdict.isolate = true;
-    } else if (error.code == code_invalid && is_records_fault(load, row, error)) {
-        verdict.rejections.push_back(
-            {.piece = load.chunk.piece_of(row),
-             .partition = partition,
-             .offset = load.chunk.offset_of(row),
-             .error = rejected(error, *partition, load.chunk.offset_of(row)),
-             .letter = load.chunk.is_letter(row)});
-    } else {
-        const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
-        verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
-        verdict.table = error;
-    }
-}
-
-// Of a row that is invalid on its own.
-bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& error) const {
-    if (is_too_large(error)) {
-        return true;
-    }
-    if (load.chunk.is_letter(row)) {
-        return false;  // The dead letters need a table that takes every record.
-    }
-    const std::uint32_t statement = load.chunk.statement_of(row);
-    const bool neighbour_passed = statement < passed_at_.size() &&
-                                  passed_at_[statement] >= load.refused_at;
-    return load.refusals >= refusals_max &&
-           (neighbour_passed || load.confirmations >= confirmations_max);
-}
-
 // Where a chunk goes that came back.
 void Flow::put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now) {
     const bool open = !is_dead(load);
@@ -217,6 +116,12 @@ void Flow::put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now) 
     }
 }
 
+void Flow::note_blame(const Rejection& rejection) {
+    if (rejection.blamed_by) {
+        ++state_of(*rejection.blamed_by).blamed;
+    }
+}
+
 // What is left in the verdict afterwards stops its partition.
 void Flow::bury(Load& load, Verdict& verdict) {
     if (!bury_) {
@@ -233,6 +138,7 @@ void Flow::bury(Load& load, Verdict& verdict) {
         }
         auto buried = bury_(load.chunk, rejection.piece, rejection.offset, rejection.error);
         if (buried) {
+            note_blame(rejection);
             events_.emplace_back(Buried{std::move(rejection.error)});
         } else if (buried.error().action == Action::retry) {
             verdict.database = std::move(buried).error();
@@ -251,6 +157,7 @@ void Flow::reject(std::vector<Rejection> rejections) {
         if (std::exchange(last, rejection.partition) == rejection.partition) {
             continue;
         }
+        note_blame(rejection);
         for (const auto& load : all_) {
             for (std::uint32_t p = 0; p < load->chunk.pieces().size(); ++p) {
                 if (load->chunk.pieces()[p].partition == rejection.partition) {
@@ -259,8 +166,8 @@ void Flow::reject(std::vector<Rejection> rejections) {
             }
             report_durable(*load);
         }
-        events_.emplace_back(
-            Rejected{*rejection.partition, rejection.offset, std::move(rejection.error)});
+        events_.emplace_back(Rejected{*rejection.partition, rejection.offset, rejection.clock,
+                                      std::move(rejection.error)});
     }
 }
 

@@ -7,13 +7,15 @@
 // everything but one chunk that tries, a fault of a table its route alone. "Invalid" is the one
 // answer that may be a table's or a record's fault: then the rows go again one by one, the table
 // is read again, and only a row that still fails alone is a record's fault: at once where a
-// neighbour of the same statement passes, else when the table was found unchanged often enough.
+// neighbour of the same statement passes, else when the table was found unchanged often enough and
+// few others failed alike.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -106,15 +108,22 @@ private:
         std::uint32_t piece;
         const TopicPartition* partition;
         Offset offset;
+        ClockMicros clock;
         Error error;
         bool letter;  // The record is a dead letter already, and that does not fit either.
+        std::optional<std::uint32_t> blamed_by;  // A statement that passed with no other record.
+    };
+    struct StatementState {
+        std::uint64_t passed_at = 0;  // The last outcome where a row of it passed.
+        std::size_t blamed = 0;       // Records since then, without a neighbour that passed.
     };
     // What one outcome says of a chunk.
     struct Verdict {
         std::optional<Error> database;
         std::optional<Error> table;
-        bool certain = false;  // A table's fault, told at once.
-        bool isolate = false;  // Rows of batches were invalid.
+        bool certain = false;                           // A table's fault, told at once.
+        bool isolate = false;                           // Rows of batches were invalid.
+        std::map<std::uint32_t, std::size_t> suspects;  // Records that were, by statement.
         std::vector<Rejection> rejections;
     };
 
@@ -123,14 +132,18 @@ private:
     void judge_row(Load& load, std::uint32_t row, const Error& error, Verdict& verdict);
     void put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now);
     void bury(Load& load, Verdict& verdict);
+    void note_blame(const Rejection& rejection);
     void reject(std::vector<Rejection> rejections);
     void refuse(const TopicPartition& partition, const Error& error);
     void report_durable(Load& load);
 
     void database_failed(Load& load, const Error& error, TimePoint now);
     void database_passed();
-    [[nodiscard]] bool is_records_fault(const Load& load, std::uint32_t row,
-                                        const Error& error) const;
+    // Of a row that is invalid on its own.
+    bool is_records_fault(const Load& load, std::uint32_t row, const Error& error,
+                          const Verdict& verdict);
+    bool has_neighbour(const Load& load, std::uint32_t row);
+    StatementState& state_of(std::uint32_t statement);
     bool may_probe_database(TimePoint now);
     [[nodiscard]] bool can_probe_database() const;
     void route_failed(Load& load, const Verdict& verdict, TimePoint now);
@@ -148,8 +161,8 @@ private:
     std::optional<Fault> database_;
     std::size_t sending_ = 0;
     std::size_t bytes_ = 0;
-    std::uint64_t outcomes_ = 0;            // Counts them.
-    std::vector<std::uint64_t> passed_at_;  // By statement: the last outcome where a row passed.
+    std::uint64_t outcomes_ = 0;  // Counts them.
+    std::vector<StatementState> statements_;
     Backoff backoff_;
     Bury bury_;
     std::vector<DestinationEvent> events_;

@@ -133,19 +133,22 @@ std::vector<Slice> Batch::slices(const Window& window) const {
     return slices;
 }
 
-std::vector<OffsetRange> Batch::ranges(const std::vector<Slice>& slices) const {
-    std::vector<OffsetRange> ranges;
+std::vector<Advance> Batch::advances(const std::vector<Slice>& slices) const {
+    std::vector<Advance> advances;
     for (const auto& slice : slices) {
-        const TopicPartition& partition = pieces_[slice.piece].partition;
-        const auto known = std::ranges::find(ranges, partition, &OffsetRange::partition);
-        if (known == ranges.end()) {
-            ranges.push_back({.partition = partition, .from = slice.from, .to = slice.to});
+        const Piece& piece = pieces_[slice.piece];
+        const auto known = std::ranges::find_if(advances, [&](const Advance& advance) {
+            return advance.range.partition == piece.partition;
+        });
+        if (known == advances.end()) {
+            advances.push_back(
+                {.range = {piece.partition, slice.from, slice.to}, .topic_id = piece.topic_id});
         } else {
-            check(known->to == slice.from, "pieces of a partition leave no gap");
-            known->to = slice.to;
+            check(known->range.to == slice.from, "pieces of a partition leave no gap");
+            known->range.to = slice.to;
         }
     }
-    return ranges;
+    return advances;
 }
 
 std::pair<std::size_t, std::size_t> Batch::rows(const Slice& slice, std::size_t table) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/ids.hpp"
+#include "sinks/postgres/advance.hpp"
 #include "sinks/postgres/protocol.hpp"
 #include "sinks/postgres/rows.hpp"
 
@@ -33,8 +34,8 @@ public:
     [[nodiscard]] std::size_t records() const;
 
     [[nodiscard]] std::vector<Slice> slices(const Window& window) const;
-    // One range a partition.
-    [[nodiscard]] std::vector<OffsetRange> ranges(const std::vector<Slice>& slices) const;
+    // One a partition.
+    [[nodiscard]] std::vector<Advance> advances(const std::vector<Slice>& slices) const;
     // Rows of table `table` in a slice: [first, last).
     [[nodiscard]] std::pair<std::size_t, std::size_t> rows(const Slice& slice,
                                                            std::size_t table) const;

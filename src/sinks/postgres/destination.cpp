@@ -17,9 +17,9 @@ constexpr ClockMicros no_clock{0};
 
 // What the lane's thread keeps of a partition that is ours.
 struct PartitionState {
-    std::uint64_t epoch = 0;     // Counts acquisitions.
+    std::uint64_t epoch = 0;  // Counts acquisitions.
+    Uuid topic_id;
     std::optional<Offset> next;  // The end of the last piece handed over; empty until Ready.
-    std::uint32_t route = 0;
     Piece open;
     Offset open_record{-1};  // The record whose rows are being added.
     std::size_t open_rows = 0;
@@ -102,6 +102,7 @@ public:
         start_writers();
         PartitionState& state = states_[request.partition];
         ++state.epoch;
+        state.topic_id = request.topic_id;
         state.next.reset();
         state.open = {};
         std::erase(touched_, &state);
@@ -248,6 +249,7 @@ private:
         PartitionState& state = found->second;
         if (state.open.tables.empty()) {
             state.open.partition = *record.partition;
+            state.open.topic_id = state.topic_id;
             state.open.route = route;
             state.open.epoch = state.epoch;
             state.open.from = *state.next;
@@ -280,6 +282,9 @@ private:
                 state->second.open = {};
             }
             waits_.end(partition.to_string(), std::nullopt);
+        }
+        for (const auto& writer : writers_) {
+            writer->end_idle_waits();
         }
     }
 

@@ -15,17 +15,18 @@ namespace {
 constexpr std::int64_t definition_lock = 0x736c75696365;
 
 // READ COMMITTED: a compare-and-set that waited for another owner then sees what that one wrote.
-// The timeouts bound what a frozen or forgotten session can hold. The check of the client's
+// Row security would hide rows from updates and deletes; without it they are refused (42501). The
+// timeouts bound what a frozen or forgotten session can hold. The check of the client's
 // connection (since PostgreSQL 14) frees the rows of one that was killed amid a long statement.
 bool checks_client(const Connection& connection) { return connection.server_version() >= 140000; }
 std::size_t begin_statements(const Connection& connection) {
-    return checks_client(connection) ? 5 : 4;
+    return checks_client(connection) ? 6 : 5;
 }
 std::string begin_transaction(const Connection& connection, std::chrono::milliseconds lock_wait) {
     return fmt::format(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
         "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
-        "SET LOCAL idle_in_transaction_session_timeout = '30s'; {}",
+        "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL row_security = off; {}",
         lock_wait.count(),
         checks_client(connection) ? "SET LOCAL client_connection_check_interval = '500ms'; " : "");
 }
@@ -286,21 +287,22 @@ Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, Deadline dea
 }
 
 Outcome<OffsetsTable::Advanced> OffsetsTable::advance(Connection& connection,
-                                                      std::span<const OffsetRange> ranges,
+                                                      std::span<const Advance> advances,
                                                       const std::string& then,
                                                       Deadline deadline) const {
     std::string values;
-    for (const auto& range : ranges) {
+    for (const auto& [range, topic_id] : advances) {
         values.append(values.empty() ? "" : ", ");
-        values.append(fmt::format("({}, {}, {}, {})", quote_literal(range.partition.topic),
+        values.append(fmt::format("({}, {}, {}, {}, {}::uuid)",
+                                  quote_literal(range.partition.topic),
                                   range.partition.partition.value(), range.from.value(),
-                                  range.to.value()));
+                                  range.to.value(), quote_literal(topic_id.to_string())));
     }
     auto results = on_primary(connection.script(
         fmt::format("{}UPDATE {} o SET next_offset = v.\"to\", updated_at = now() "
-                    "FROM (VALUES {}) v (topic, partition, \"from\", \"to\") "
+                    "FROM (VALUES {}) v (topic, partition, \"from\", \"to\", topic_id) "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
-                    "AND o.next_offset = v.\"from\"; {}",
+                    "AND o.next_offset = v.\"from\" AND o.topic_id = v.topic_id; {}",
                     begin_transaction(connection, usual_lock_wait), table_, values,
                     quote_literal(pipeline_), then),
         deadline, "postgres.begin"));

@@ -12,6 +12,7 @@
 #include "base/uuid.hpp"
 #include "model/ids.hpp"
 #include "sinks/destination.hpp"
+#include "sinks/postgres/advance.hpp"
 #include "sinks/postgres/connection.hpp"
 
 namespace sluice::postgres {
@@ -55,9 +56,9 @@ public:
         std::uint64_t matched = 0;  // Offset rows.
         Rows then;                  // What the last statement of `then` gave.
     };
-    // Opens a transaction with its timeouts, advances the ranges, and runs `then` in the same
+    // Opens a transaction with its timeouts, advances the offset rows, and runs `then` in the same
     // round trip.
-    Outcome<Advanced> advance(Connection& connection, std::span<const OffsetRange> ranges,
+    Outcome<Advanced> advance(Connection& connection, std::span<const Advance> advances,
                               const std::string& then, Deadline deadline) const;
     // Opens a transaction with its timeouts only.
     Outcome<void> open(Connection& connection, Deadline deadline) const;

@@ -74,7 +74,7 @@ Result<std::optional<Position>> progress_on(const DestinationOptions& options,
     return found == positions->end() ? std::optional<Position>{} : std::optional(*found);
 }
 
-Result<bool> pass_over(const DestinationOptions& options, const OffsetRange& range,
+Result<bool> pass_over(const DestinationOptions& options, const Advance& advance,
                        std::span<const Route> letters, const Record& record, const Error& error,
                        Deadline deadline) {
     auto connection = Connection::open(connect_options(options, nullptr), deadline);
@@ -91,8 +91,7 @@ Result<bool> pass_over(const DestinationOptions& options, const OffsetRange& ran
         return fail(all_problems(resolved->problems));
     }
     SLUICE_ASSIGN(const Batch batch, make_batch(resolved->plans, record, error));
-    const std::array ranges{range};
-    auto advanced = offsets.advance(*connection, ranges, "", deadline);
+    auto advanced = offsets.advance(*connection, std::array{advance}, "", deadline);
     if (!advanced) {
         return fail(std::move(advanced).error().error);
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/uuid.hpp"
 #include "model/ids.hpp"
 #include "model/record.hpp"
 #include "model/row.hpp"
@@ -40,6 +41,7 @@ struct TableRows {
 // What one poll brought of one partition, for all tables of its route.
 struct Piece {
     TopicPartition partition;
+    Uuid topic_id{};  // For those that move the progress.
     std::uint32_t route = 0;
     std::uint64_t epoch = 0;  // Of the acquisition that it belongs to.
     Offset from;              // Where the piece before it ended.

@@ -108,7 +108,9 @@ std::string_view hint_for(std::string_view state, std::string_view constraint) {
         std::pair{"25006"sv, "the server is read-only, a standby perhaps: name the primary in "
                              "postgres.url"sv},
         std::pair{"55P03"sv, "another session holds the lock: pg_locks tells which"sv},
-        std::pair{"42501"sv, "grant the privilege to the role that sluice uses"sv},
+        std::pair{
+            "42501"sv,
+            "grant the privilege to the role that sluice uses; row-level security takes BYPASSRLS"sv},
         std::pair{"42P10"sv, "the upsert key needs a unique index over exactly its columns"sv},
         std::pair{"53300"sv, "the server has no connection left: raise max_connections, or lower "
                              "postgres.pool"sv},

@@ -9,6 +9,12 @@ bool WorkQueue::closed(const TopicPartition& partition, std::uint64_t epoch) con
     return closed != closed_epochs_.end() && epoch <= closed->second;
 }
 
+bool WorkQueue::wanted(const Batch& batch) const {
+    return std::ranges::any_of(batch.pieces(), [this](const Piece& piece) {
+        return !closed(piece.partition, piece.epoch);
+    });
+}
+
 bool WorkQueue::push(Acquire acquire) {
     const std::lock_guard lock(mutex_);
     if (closed(acquire.request.partition, acquire.epoch)) {
@@ -77,9 +83,19 @@ void WorkQueue::close(const TopicPartition& partition, std::uint64_t epoch) {
             return true;
         });
     }
+    std::erase_if(suspended_, [&](const auto& entry) {
+        if (wanted(entry.second.batch)) {
+            return false;
+        }
+        const std::size_t behind = queued_bytes(entry.first);
+        outbox_.vacate_aside(entry.second.batch.bytes() + behind);
+        outbox_.occupy(behind);
+        return true;
+    });
     std::erase_if(acquires_, [&](const Acquire& acquire) {
         return acquire.request.partition == partition && acquire.epoch <= epoch;
     });
+    changed_.notify_all();
 }
 
 std::size_t WorkQueue::queued_bytes(std::uint32_t route) const {
@@ -94,14 +110,21 @@ std::size_t WorkQueue::queued_bytes(std::uint32_t route) const {
 
 bool WorkQueue::busy() const {
     const std::lock_guard lock(mutex_);
-    // What only partitions that were given up wait for is tried on, but nobody waits for it.
-    const auto open = [this](const Piece& piece) { return !closed(piece.partition, piece.epoch); };
-    const bool waiting = std::ranges::any_of(suspended_, [&](const auto& entry) {
-        return std::ranges::any_of(entry.second.batch.pieces(), open);
-    });
+    return !ended_ && holds_rows(std::nullopt);
+}
+
+bool WorkQueue::holds(std::optional<std::uint32_t> route) const {
+    const std::lock_guard lock(mutex_);
+    return holds_rows(route) || (!route && !acquires_.empty());
+}
+
+bool WorkQueue::holds_rows(std::optional<std::uint32_t> route) const {
+    const auto of_route = [&](std::uint32_t other) { return !route || other == *route; };
     const bool queued = std::ranges::any_of(
-        pieces_, [](const auto& entry) { return !entry.second.empty(); });
-    return !ended_ && (waiting || queued || !in_flight_.empty());
+        pieces_, [&](const auto& entry) { return of_route(entry.first) && !entry.second.empty(); });
+    const bool waiting = std::ranges::any_of(
+        suspended_, [&](const auto& entry) { return of_route(entry.first); });
+    return queued || waiting || (!in_flight_.empty() && of_route(route_in_flight_));
 }
 
 void WorkQueue::drain(Deadline deadline) {
@@ -185,6 +208,7 @@ std::optional<Suspended> WorkQueue::take_resumed() {
     const std::size_t bytes = resumed.batch.bytes() + queued_bytes(resumed.batch.route());
     outbox_.vacate_aside(bytes);
     outbox_.occupy(bytes);
+    route_in_flight_ = resumed.batch.route();
     for (const auto& piece : resumed.batch.pieces()) {
         in_flight_.push_back(piece.partition);
     }
@@ -204,6 +228,7 @@ std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
         return std::nullopt;
     }
     last_route_ = chosen->first;
+    route_in_flight_ = last_route_;
     put_back_.erase(last_route_);
     Batch batch(chosen->first);
     auto& queue = chosen->second;
@@ -226,10 +251,14 @@ void WorkQueue::suspend(Suspended suspended) {
     const std::lock_guard lock(mutex_);
     in_flight_.clear();
     const std::uint32_t route = suspended.batch.route();
-    const std::size_t bytes = suspended.batch.bytes() + queued_bytes(route);
-    outbox_.occupy_aside(bytes);
-    outbox_.vacate(bytes);
-    suspended_.insert_or_assign(route, std::move(suspended));
+    if (wanted(suspended.batch)) {
+        const std::size_t bytes = suspended.batch.bytes() + queued_bytes(route);
+        outbox_.occupy_aside(bytes);
+        outbox_.vacate(bytes);
+        suspended_.insert_or_assign(route, std::move(suspended));
+    } else {
+        outbox_.vacate(suspended.batch.bytes());
+    }
     changed_.notify_all();
 }
 

@@ -46,6 +46,8 @@ public:
     // may be committed later: the compare-and-set keeps that exact.
     void clear(const TopicPartition& partition, std::uint64_t epoch, Deadline deadline);
     [[nodiscard]] bool busy() const;
+    // False where nothing of this route, or (without one) nothing at all, is left to do.
+    [[nodiscard]] bool holds(std::optional<std::uint32_t> route) const;
     // What is queued is still to be written, until `deadline`.
     void drain(Deadline deadline);
     // Waits for the writer's end; at the deadline it is told to end at once.
@@ -67,7 +69,8 @@ public:
     // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
     void done(std::size_t bytes);
     // A route that waits leaves room to the others: until it is resumed the batch and what is
-    // queued behind it count as set aside. The lane fetches no more of it then.
+    // queued behind it count as set aside. The lane fetches no more of it then. Dropped where
+    // nobody wants it any more.
     void suspend(Suspended suspended);
     // A batch goes back to where it was taken from, until `until` or until more of its route has
     // come; it keeps its room.
@@ -82,11 +85,13 @@ public:
 private:
     // All with the mutex held.
     [[nodiscard]] bool has_work() const;
+    [[nodiscard]] bool holds_rows(std::optional<std::uint32_t> route) const;
     // Waits for its tables, or for more records.
     [[nodiscard]] bool waits(std::uint32_t route) const;
     // Queued or being written, and of a route that does not wait.
     [[nodiscard]] bool moving(const std::function<bool(const TopicPartition&)>& which) const;
     [[nodiscard]] bool closed(const TopicPartition& partition, std::uint64_t epoch) const;
+    [[nodiscard]] bool wanted(const Batch& batch) const;  // By an epoch that is not closed.
     [[nodiscard]] std::size_t queued_bytes(std::uint32_t route) const;
     // When something that waits is to be tried again.
     [[nodiscard]] Deadline next_due() const;
@@ -101,6 +106,7 @@ private:
     std::map<std::uint32_t, Deadline> put_back_;         // By route.
     std::unordered_map<TopicPartition, std::uint64_t> closed_epochs_;
     std::vector<TopicPartition> in_flight_;
+    std::uint32_t route_in_flight_ = 0;
     std::uint32_t last_route_ = 0;
     bool draining_ = false;
     bool cut_ = false;  // The deadline of the end has passed.

@@ -47,6 +47,17 @@ Writer::~Writer() { check(!thread_.joinable(), "a writer is joined before it die
 
 void Writer::join() { thread_.join(); }
 
+void Writer::end_idle_waits() {
+    if (!queue_.holds(std::nullopt)) {
+        waits_.end(name_, std::nullopt);
+    }
+    for (std::uint32_t route = 0; route < plan_.tables.size(); ++route) {
+        if (!queue_.holds(route)) {
+            waits_.end(name_, route);
+        }
+    }
+}
+
 void Writer::run() {
     while (queue_.wait()) {
         if (!connection_ && !connect()) {
@@ -77,6 +88,7 @@ bool Writer::connect() {
     if (!opened) {
         waits_.begin(name_, std::nullopt, opened.error().error);
         outbox_.count_retry(opened.error().error);
+        end_idle_waits();
         (void)queue_.sleep(backoff_.wait(++connect_attempts_));
         return false;
     }
@@ -108,11 +120,13 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
             skipped_.clear();  // Other batches come before this one goes on.
             outbox_.vacate(bytes - batch.bytes());
             queue_.suspend({std::move(batch), *protocol, Deadline::in(suspended_wait)});
+            end_idle_waits();
             return;
         }
         if (ended == Ended::doubtful) {
             outbox_.vacate(bytes - batch.bytes());
             queue_.put_back(std::move(batch), Deadline::in(suspended_wait));
+            end_idle_waits();
             return;
         }
         if (ended == Ended::stopped) {
@@ -145,14 +159,15 @@ Writer::Ended Writer::drive(Batch& batch, WriteProtocol& protocol, Command comma
 Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
     const Error& error = *command.error;
     outbox_.count_retry(error);
-    if (error.action == Action::configure && connection_) {
+    bool of_tables = error.action == Action::configure;
+    if (error.code == lock_not_available && connection_) {
+        of_tables = !is_offset_held(batch, command.window);
+    }
+    if (of_tables && connection_) {
         waits_.begin(name_, batch.route(), error);
         return queue_.ending() ? Ended::stopped : Ended::suspended;
     }
     waits_.begin(name_, std::nullopt, error);
-    if (error.code == lock_not_available && connection_) {
-        end_former_session(batch, command.window);
-    }
     return queue_.sleep(backoff_.wait(command.attempt)) ? Ended::done : Ended::stopped;
 }
 
@@ -194,17 +209,17 @@ StepResult Writer::open_window(const Batch& batch, const Window& window) {
         }
         unsettled_ = false;
     }
-    const auto ranges = batch.ranges(batch.slices(window));
+    const auto advances = batch.advances(batch.slices(window));
     const auto& tables = plan_.tables[batch.route()];
     failpoint("postgres.before_begin");
-    auto advanced = plan_.offsets.advance(*connection_, ranges, layout_query(tables),
+    auto advanced = plan_.offsets.advance(*connection_, advances, layout_query(tables),
                                           queue_.within(statement_wait));
     if (!advanced) {
         return failed(std::move(advanced).error());
     }
     failpoint("postgres.advanced");
     StepResult result;
-    result.all_matched = advanced->matched == ranges.size();
+    result.all_matched = advanced->matched == advances.size();
     if (auto changed = changed_columns(tables, advanced->then); result.all_matched && changed) {
         result.ok = false;
         result.error = std::move(*changed);
@@ -306,10 +321,10 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
 }
 
 StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
-    const auto ranges = batch.ranges(batch.slices(window));
+    const auto advances = batch.advances(batch.slices(window));
     std::vector<TopicPartition> partitions;
-    for (const auto& range : ranges) {
-        partitions.push_back(range.partition);
+    for (const auto& advance : advances) {
+        partitions.push_back(advance.range.partition);
     }
     auto locked = plan_.offsets.lock(*connection_, partitions, commit_lock_wait,
                                      queue_.within(statement_wait));
@@ -318,17 +333,17 @@ StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
     }
     std::size_t at_start = 0;
     std::size_t at_end = 0;
-    for (const auto& range : ranges) {
+    for (const auto& [range, topic_id] : advances) {
         const auto found = std::ranges::find(*locked, range.partition, &Position::partition);
-        if (found != locked->end()) {
+        if (found != locked->end() && found->topic_id == topic_id) {
             at_start += found->next == range.from ? 1 : 0;
             at_end += found->next == range.to ? 1 : 0;
         }
     }
     StepResult result;
-    result.offsets = at_end == ranges.size()     ? Offsets::at_end
-                     : at_start == ranges.size() ? Offsets::at_start
-                                                 : Offsets::elsewhere;
+    result.offsets = at_end == advances.size()     ? Offsets::at_end
+                     : at_start == advances.size() ? Offsets::at_start
+                                                   : Offsets::elsewhere;
     if (result.offsets == Offsets::at_end) {
         report_durable(batch, window);
     }
@@ -344,7 +359,7 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
     std::vector<DestinationEvent> told;
     const auto& tables = plan_.tables[batch.route()];
     const auto slices = batch.slices(window);
-    for (const auto& range : batch.ranges(slices)) {
+    for (const auto& [range, topic_id] : batch.advances(slices)) {
         Durable durable{.range = range};
         for (const auto& slice : slices) {
             const Piece& piece = batch.pieces()[slice.piece];

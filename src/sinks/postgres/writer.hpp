@@ -48,6 +48,8 @@ public:
     [[nodiscard]] WorkQueue& queue() { return queue_; }
     // After queue().wait_ended(); what the server still holds is ended by the interrupt.
     void join();
+    // Ends the waits for what is no longer here to be written. Safe to use from any thread.
+    void end_idle_waits();
 
 private:
     // What the protocol's loop ended with.
@@ -58,7 +60,7 @@ private:
     void answer(Acquire acquire);
     void answer_later(Acquire acquire, Failure failure);
     void name_holder(Acquire& acquire, Error& error);
-    void end_former_session(const Batch& batch, const Window& window);
+    bool is_offset_held(const Batch& batch, const Window& window);
     Outcome<std::vector<Position>> lock_or_begin(const AcquireRequest& request);
     void write_next();
     void write(Batch batch, std::optional<WriteProtocol> protocol);

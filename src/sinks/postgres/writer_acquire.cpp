@@ -29,6 +29,17 @@ Error progress_vanished() {
             .hint = {}};
 }
 
+Error progress_lost() {
+    return {.action = Action::stop,
+            .op = "postgres.offsets",
+            .where = {},
+            .code = {},
+            .detail = "the database has no progress on any partition of the topic any more: it was "
+                      "deleted, or lost in a failover",
+            .hint = "`sluice reset --lane postgres` and a restart begin again by the start policy; "
+                    "rows that are there stay"};
+}
+
 }  // namespace
 
 Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& request) {
@@ -37,6 +48,14 @@ Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& reque
                                      queue_.within(statement_wait));
     if (!locked || !locked->empty()) {
         return locked;
+    }
+    auto known = plan_.offsets.read(*connection_, request.partition.topic,
+                                    queue_.within(statement_wait));
+    if (!known) {
+        return tl::unexpected(std::move(known).error());
+    }
+    if (known->empty()) {
+        return tl::unexpected(Failure{.error = progress_lost(), .copy_line = {}, .column = {}});
     }
     // A partition that appeared after the topic's first start: it begins at its beginning.
     const std::array fresh{Position{.partition = request.partition,
@@ -84,29 +103,30 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
                                        (*holder)->process + ")";
 }
 
-// A session of ours whose way is cut may keep the batch's offset rows until the server notices,
-// which inside of a COPY takes as long as its keepalives do.
-void Writer::end_former_session(const Batch& batch, const Window& window) {
-    if (!former_process_) {
-        return;
-    }
-    for (const auto& range : batch.ranges(batch.slices(window))) {
+// Whether a session keeps an offset row of the window locked; else a lock is one on the tables. A
+// session of ours whose way is cut may keep them until the server notices, which inside of a COPY
+// takes as long as its keepalives do: it is ended.
+bool Writer::is_offset_held(const Batch& batch, const Window& window) {
+    for (const auto& [range, topic_id] : batch.advances(batch.slices(window))) {
         auto holder = plan_.offsets.holder(*connection_, range.partition,
-                                           {.process = *former_process_},
+                                           {.process = former_process_.value_or(0)},
                                            queue_.within(statement_wait));
         if (!holder) {
             if (holder.error().lost) {
                 drop_connection();
             }
-            return;
+            return true;
         }
         if (*holder && (*holder)->ended) {
             plan_.log->warn("{}: ended session {}, its own, whose connection was lost",
                             range.partition.to_string(), (*holder)->process);
             former_process_.reset();
-            return;
+        }
+        if (*holder) {
+            return true;
         }
     }
+    return false;
 }
 
 void Writer::answer_later(Acquire acquire, Failure failure) {
@@ -131,13 +151,18 @@ void Writer::answer(Acquire acquire) {
         locked = tl::unexpected(
             Failure{.error = progress_vanished(), .copy_line = {}, .column = {}});
     }
-    if (!locked) {
+    const AcquireRequest& request = acquire.request;
+    const bool stops = !locked && locked.error().error.action == Action::stop;
+    if (!locked && !stops) {
         answer_later(std::move(acquire), std::move(locked).error());
         return;
     }
-    const AcquireRequest& request = acquire.request;
     waits_.end(request.partition.to_string(), std::nullopt);
     waits_.end(name_, std::nullopt);
+    if (stops) {
+        outbox_.post(Refused{request.partition, std::move(locked).error().error});
+        return;
+    }
     const Position& position = locked->front();
     if (position.topic_id != request.topic_id) {
         outbox_.post(Refused{request.partition,

@@ -87,7 +87,7 @@ void Writer::drop_record(Batch& batch, const Command& command) {
     Error error = error_at(batch, command);
     batch.cut(partition, offset);
     batch.drop_before(command.window.first);
-    outbox_.post(Rejected{partition, offset, std::move(error)});
+    outbox_.post(Rejected{partition, offset, {}, std::move(error)});
 }
 
 // The record goes to the dead letters; the rest of the batch stays to be written.
