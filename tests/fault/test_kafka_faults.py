@@ -82,27 +82,50 @@ def test_10_a_topic_is_made_again_and_longer(arena, when):
         assert written == 0 or when == "runs", f"{written} rows of the new topic"
 
 
+def add_partitions(run, before, after):
+    run.kafka.admin.create_partitions([NewPartitions(run.topic.name, after)])[run.topic.name].result(30)
+    run.kafka.wait_for(run.topic.name, lambda topic: topic and len(topic.partitions) == after)
+    run.kafka.producer = run.kafka.new_producer()  # The old one does not know the new partitions yet.
+    for partition in range(before, after):
+        run.topic.send_records(((f"k{partition}00000{i}", f'{{"uuid": "x", "producer": 3, "seq": {i}, "version": 1, '
+                                 f'"amount": 1}}') for i in range(1000)), partition=partition)
+
+
 @pytest.mark.quick
 def test_11_partitions_are_added(arena):
-    """They begin at their beginning, and in Cassandra with a clock that is not behind any other's."""
-    with arena.run(11, "partitions added under load") as run:
-        run.clocks_ahead = {4, 5}
+    """They begin at their beginning, and in Cassandra with a clock that is not behind any other's: also where nobody was
+    there, and what the others have to read yet is a year ahead."""
+    next_year = int(time.time() * 1000) + 365 * 24 * HOUR_MS
+    with arena.run(11, "partitions added", topic={"message_timestamp_after_max_ms": 2**63 - 1},
+                   settings={"properties": "{topic.metadata.refresh.interval.ms: 2000}"}) as run:
+        run.clocks_ahead = {4, 5, 6, 7}
         process = run.start()
         with run.fault():
-            run.kafka.admin.create_partitions([NewPartitions(run.topic.name, 6)])[run.topic.name].result(30)
-            run.kafka.wait_for(run.topic.name, lambda topic: topic and len(topic.partitions) == 6)
-            for partition in (4, 5):
-                run.topic.send_records(((f"k{partition}00000{i}", f'{{"uuid": "x", "producer": 3, "seq": {i}, "version": 1, '
-                                         f'"amount": 1}}') for i in range(1000)), partition=partition)
+            add_partitions(run, 4, 6)
             for group in run.groups():
                 run.kafka.wait_for_members(group, [6], 60)
         process.wait_for(r"cassandra: .*\[4\] is new", 60)
+        with run.fault():
+            process.kill()
+            for partition in range(6):
+                run.topic.send_records([(f"y{partition}", '{"uuid": "x", "producer": 3, "seq": 1, "version": 1, "amount": 1}')],
+                                       partition=partition, timestamp=next_year)
+            add_partitions(run, 6, 8)
+            run.start_one(process.instance)
+
+        def are_ahead(verdict, _):
+            rows = run.keyspace.rows("SELECT kafka_partition, kafka_offset, WRITETIME(data) FROM {ks}.events")
+            verdict.add("divergent", "write times in a new partition, behind the others'",
+                        (row for row in rows if row[0] >= 6 and row[2] <= next_year * 1000))
+        run.checks.append(are_ahead)
 
 
 def test_12_the_topic_is_compacted(arena):
-    """Before it is read. Nothing younger than 10 s is taken by the cleaner, so that each record was seen here before."""
+    """Before it is read. Nothing younger than 10 s is taken by the cleaner, so that each record was seen here before. Its time
+    is that of the last 10 s, so that the write times hang on how many records there were."""
     compacted = {"cleanup_policy": "compact", "segment_ms": 500, "min_cleanable_dirty_ratio": 0.01, "min_compaction_lag_ms": HOUR_MS}
-    with arena.run(12, "the cleaner takes records unread", topic=compacted, load={"keys": 50, "rate": arena.rate // 2}) as run:
+    with arena.run(12, "the cleaner takes records unread", topic=compacted, 
+                   load={"keys": 50, "rate": arena.rate // 2, "timestamp": lambda rng: int(time.time()) // 10 * 10_000}) as run:
         run.compacted, run.clocks_ahead = True, set(range(4))
         process = run.start()
         with run.fault():
@@ -112,7 +135,7 @@ def test_12_the_topic_is_compacted(arena):
             def taken_unread():
                 run.remember_topic()
                 return all(any(offset >= stored[lane][partition] for partition, offset in run.gone) for lane in LANES)
-            run.kafka.configure(run.topic.name, min_compaction_lag_ms=10_000)
+            run.kafka.configure(run.topic.name, min_compaction_lag_ms=20_000)
             eventually(taken_unread, 120, "the cleaner has run")
             run.kafka.configure(run.topic.name, min_compaction_lag_ms=HOUR_MS)
             run.start_one(process.instance)
