@@ -144,7 +144,11 @@ void Lane::Worker::poll() {
     // A process that stood still wakes up here, and the client may have fetched from another topic
     // of this name meanwhile.
     watch_topics();
-    deliver(polled);
+    if (topics_known_.passed()) {
+        drop_unsure(polled);
+    } else {
+        deliver(polled);
+    }
     if (rate_limit_ && handed_over_ > before) {
         rate_limit_->took(handed_over_ - before, RateLimit::Clock::now());
     }

@@ -15,6 +15,8 @@ constexpr auto settle_wait = 5s;
 constexpr auto settle_again = 1s;
 constexpr auto topic_check_every = 5s;
 constexpr auto topic_check_wait = 1s;
+// Two looks may be without an answer.
+constexpr auto topic_known_for = 3 * (topic_check_every + topic_check_wait);
 
 Error waits_for_stopped(const TopicPartition& waiting, const TopicPartition& stopped) {
     return {.action = Action::stop,
@@ -44,9 +46,16 @@ void Lane::Worker::watch_topics() {
         log_->info("kafka answers again");
         kafka_trouble_.reset();
     }
+    note_topics(*described);
+    ask_ends();
+}
+
+// `described`: all of the lane's topics, in its order.
+void Lane::Worker::note_topics(std::span<const kafka::TopicInfo> described) {
+    topics_known_ = Deadline::in(topic_known_for);
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         LaneTopic& topic = topics_[i];
-        const kafka::TopicInfo& info = (*described)[i];
+        const kafka::TopicInfo& info = described[i];
         note_leaders(info);
         if (info.error || info.id == topic.id) {
             continue;
@@ -56,7 +65,20 @@ void Lane::Worker::watch_topics() {
             stop_remade_topic({topic.name, PartitionId{p}});
         }
     }
-    ask_ends();
+}
+
+// After a standstill in which nobody has looked whether the topics are the same, and while no
+// broker tells: what was fetched is fetched again when one does.
+void Lane::Worker::drop_unsure(const kafka::Poll& poll) {
+    for (const auto& record : poll.records()) {
+        LanePartition* partition = find(*record.partition);
+        if (partition != nullptr && partition->phase == PartitionPhase::fetching) {
+            acquire_again(*partition);
+        }
+    }
+    for (const auto& fault : poll.faults()) {
+        handle(fault);
+    }
 }
 
 // The client learns of a partition's end by fetching; one that waits is not fetched.
@@ -127,7 +149,7 @@ Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     failpoint("lane.assigned");
     const auto deadline = Deadline::in(settle_wait);
     SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
-    std::ranges::for_each(described, [this](const auto& info) { note_leaders(info); });
+    note_topics(described);
     // Asked for its offsets, a partition without a leader would hold up the answer for all.
     std::vector<TopicPartition> led;
     std::ranges::copy_if(partitions, std::back_inserter(led),
@@ -140,6 +162,9 @@ Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     for (std::size_t i = 0; i < led.size(); ++i) {
         LanePartition* partition = find(led[i]);
         check(partition != nullptr, "the partition is still ours");
+        if (partition->phase == PartitionPhase::stopped) {
+            continue;  // Its topic is another one.
+        }
         partition->beginning = beginnings[i];
         if (auto settled = settle_one(*partition, committed[i]); !settled) {
             worst = std::move(settled);

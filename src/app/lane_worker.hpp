@@ -63,6 +63,8 @@ private:
     Result<void> settle(std::span<const TopicPartition> partitions);
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
     void watch_topics();
+    void note_topics(std::span<const kafka::TopicInfo> described);
+    void drop_unsure(const kafka::Poll& poll);
     void ask_ends();
     [[nodiscard]] std::string gap_before(const TopicPartition& id);
     void note_leaders(const kafka::TopicInfo& info);
@@ -160,6 +162,7 @@ private:
     unsigned misfits_ = 0;       // How often in a row it was.
     Deadline next_place_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_commit_ = Deadline::in(std::chrono::milliseconds{0});
+    Deadline topics_known_ = Deadline::in(std::chrono::milliseconds{0});  // To be what they were.
     Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_settle_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_publish_ = Deadline::in(std::chrono::milliseconds{0});

@@ -87,12 +87,17 @@ def test_37_the_disk_is_full(disk, arena):
 
 @pytest.mark.quick
 def test_34_cassandra_is_killed(arena):
-    with arena.run(34, "kill -9 of Cassandra") as run:
+    """With thousands of rows on their way; and of many keys, so that a delete is mostly the last word on its own."""
+    with arena.run(34, "kill -9 of Cassandra", load={"keys": 20_000}) as run:
+        proxy = run.through_proxy("cassandra")
         process = run.start()
         with run.fault():
+            proxy.set(latency_s=0.3)
+            run.load.more(2 * run.load.rate)
             sandbox("kill", "cassandra")
             process.wait_for("cassandra: waits: ", 60)
             sandbox("start", "cassandra")
+            proxy.heal()
         run.expect_retries("cassandra", "connection", "timeout", "lost")
 
 

@@ -18,6 +18,7 @@ def test_18_postgres_is_killed(arena):
         with run.fault():
             sandbox("kill", "postgres")
             process.wait_for("postgres: waits: ")
+            run.load.more(3 * run.load.rate)  # Some attempts fail.
             sandbox("start", "postgres")
         run.expect_retries("postgres", "connection", "57", "08")
 
