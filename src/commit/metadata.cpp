@@ -1,5 +1,6 @@
 #include "commit/metadata.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace sluice::commit {

@@ -1,8 +1,8 @@
 // From a Cell to the typed value of a column, exactly or not at all. Shared by all sinks, so
 // that both databases agree on what a value is. Pure.
 //
-// Every function fails with a short reason ("2147483648 does not fit 32 bits") that does not
-// quote more than a number; the caller adds topic, partition, offset and column.
+// Every function fails with a short reason ("a number of 19 digits does not fit 32 bits")
+// that quotes no value; the caller adds topic, partition, offset and column.
 #pragma once
 
 #include <cstdint>

@@ -92,7 +92,7 @@ Fit<T> floating_of_token(const Cell& cell, std::string_view token) {
                           std::to_string(bits) + "-bit floating-point number",
                       "use a numeric or text column");
     }
-    // The largest integers below which every integer is exact have 15 and 7 digits.
+    // The largest integers below which every integer is exact have 15 and 6 digits.
     constexpr std::size_t exact_digits = std::numeric_limits<T>::digits10;
     if (number->plain_integer && number->whole.size() > exact_digits &&
         !same_integer(value, token)) {

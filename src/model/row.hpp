@@ -10,7 +10,7 @@ namespace sluice {
 
 enum class RowOp : std::uint8_t { put, del };
 
-// The cells stand in the order of the target's columns (see Target in map/plan.hpp); a delete
+// The cells stand in the order of the target's columns (see Target in model/target.hpp); a delete
 // has only its key cells filled, the others are absent. Valid until the next record is mapped.
 struct Row {
     std::uint32_t target = 0;  // Which of the route's targets, counted from 0.

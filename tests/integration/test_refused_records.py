@@ -135,6 +135,37 @@ def test_a_lone_record_waits_for_another_that_tells_whose_fault_it_is(sluice, ma
     assert [offset for _, offset, _ in letters(database)] == [0, 1]
 
 
+def test_large_records_wait_for_others_too_and_hold_up_no_other_topic(sluice, make_topic, database):
+    """Four of them are a batch by themselves; and a dozen fill the lane's room, in which nothing passes that could tell."""
+    topic, fine = make_topic(1), make_topic(1)
+    database.execute("CREATE TABLE t (id int CONSTRAINT no_13 CHECK (id <> 13), v text)")
+    large = json.dumps({"id": 13, "v": "x" * 900_000})
+    routes = f"    postgres: {{table: t}}\n  - topic: {fine.name}\n    postgres: true\n"
+    process = sluice.start("run", "-c", sluice.config(topic, routes, database, memory="128MiB", **SETTING))
+    topic.send(*[large] * 4)
+    process.wait_for("waits for the next records")
+    topic.send(*numbers(*range(100, 120)))
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 20, what="those behind it are written")
+    eventually(lambda: len(letters(database)) == 4, what="they are dead letters")
+    topic.send(*[large] * 12)
+    process.wait_for("waits for the next records", times=2)
+    time.sleep(5)  # The room is full by then.
+    fine.send("1")
+    eventually(lambda: database.value("SELECT count(*) FROM events") == 1, what="the other topic goes on")
+    database.execute("ALTER TABLE t DROP CONSTRAINT no_13")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 32, 60, "all are written")
+    process.stop().expect(0)
+
+
+def test_what_a_trigger_says_of_a_row_is_not_logged(sluice, topic, database):
+    database.execute("CREATE TABLE t (id int)", "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                     "RAISE EXCEPTION 'secret %', NEW.id USING ERRCODE = 'U0001'; END $$",
+                     "CREATE TRIGGER refuse BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION refuse()")
+    topic.send(*numbers(4711))
+    done = sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database))
+    done.expect(1).has("a trigger or function of the table refused the row", "U0001").lacks("secret").lacks("4711")
+
+
 def test_a_lone_record_that_a_trigger_refuses_is_written_when_the_trigger_is_gone(sluice, make_topic, database):
     topic = make_topic(1)
     database.execute("CREATE TABLE t (id int)", *REFUSE_ALL)

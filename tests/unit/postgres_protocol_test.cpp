@@ -295,6 +295,27 @@ TEST(WriteProtocol, ALossBeforeTheOthersAreAskedBlamesNobody) {
     }
 }
 
+// What was to be tried for one verdict is not tried for another.
+TEST(WriteProtocol, AProbeThatIsLostIsForgottenWhereTheBatchIsFenced) {
+    Driven run(100);
+    refuse_the_first(run);
+    run.give(connection_lost());
+    run.pass({Step::pause, Step::reconnect});
+    StepResult missed;
+    missed.all_matched = false;
+    run.give(missed);
+    run.pass({Step::roll_back});
+    run.expect_end(Verdict::fenced);
+}
+
+TEST(WriteProtocol, AProbeThatMeetsABugEndsTheBatch) {
+    Driven run(100);
+    refuse_the_first(run);
+    run.give(failure(Action::stop, "XX000"));
+    run.pass({Step::roll_back});
+    run.expect_end(Verdict::refused);
+}
+
 constexpr Rules in_doubt{.waits_in_doubt = true};
 
 TEST(WriteProtocol, AWitnessNeedsNoOthers) {

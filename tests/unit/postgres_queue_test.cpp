@@ -128,6 +128,24 @@ TEST_F(Queue, ABatchThatIsPutBackKeepsItsRoomAndWaitsForMore) {
     EXPECT_FALSE(queue_.busy());
 }
 
+// Else a large record would stay alone, and nothing would ever tell whose fault its error is.
+TEST_F(Queue, AfterADoubtTheNextBatchHasEnoughRecordsHoweverLargeTheyAre) {
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.put_back(*std::move(batch), Deadline::in(1h));
+    for (std::size_t i = 0; i < 2 * others_max; ++i) {
+        Piece more = filled(0);
+        more.records = 1;
+        queue_.push(std::move(more));
+    }
+    const auto next = queue_.take_batch(1);
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->records(), others_max + 1);
+    queue_.done(next->bytes());
+    EXPECT_EQ(queue_.take_batch(1)->records(), 1U) << "without a doubt the bytes count";
+}
+
 TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
     queue_.push(filled(0));
     auto batch = queue_.take_batch(1);

@@ -12,14 +12,15 @@ using namespace std::string_view_literals;
 // Domains are followed to their base type; a domain may forbid nulls and bear the modifier.
 constexpr std::string_view columns_query = R"(
 WITH RECURSIVE base AS (
-  SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS not_null
+  SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS not_null,
+         false AS has_default
     FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
   UNION ALL
   SELECT b.attnum, t.typbasetype, CASE WHEN t.typtypmod = -1 THEN b.modifier ELSE t.typtypmod END,
-         b.not_null OR t.typnotnull
+         b.not_null OR t.typnotnull, b.has_default OR t.typdefault IS NOT NULL
     FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
 SELECT a.attname, t.typname, n.nspname = 'pg_catalog', b.modifier, b.not_null,
-       a.atthasdef OR a.attidentity <> '' , a.attgenerated <> '' OR a.attidentity = 'a',
+       a.atthasdef OR a.attidentity <> '' OR b.has_default, a.attgenerated <> '' OR a.attidentity = 'a',
        format_type(a.atttypid, a.atttypmod), coalesce(c.collisdeterministic, true)
   FROM base b
   JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'

@@ -146,8 +146,11 @@ Outcome<std::vector<Rows>> Connection::Impl::results(std::string_view op, Deadli
         auto result = next_result(op, deadline);
         if (!result) {
             // A FATAL error that came before the connection broke says why it broke.
-            return tl::unexpected(first_failure ? std::move(*first_failure)
-                                                : std::move(result).error());
+            if (first_failure) {
+                first_failure->lost = first_failure->lost || result.error().lost;
+                return tl::unexpected(std::move(*first_failure));
+            }
+            return tl::unexpected(std::move(result).error());
         }
         if (!*result) {
             break;
@@ -304,7 +307,8 @@ Outcome<std::uint64_t> Connection::copy_in(const std::string& sql,
     }
     if (PQresultStatus(start->get()) != PGRES_COPY_IN) {
         auto failure = from_result("postgres.copy", start->get(), impl_->broken());
-        (void)impl_->results("postgres.copy", deadline);  // Drains; the failure is known.
+        auto drained = impl_->results("postgres.copy", deadline);
+        failure.lost = failure.lost || (!drained && drained.error().lost);
         return tl::unexpected(std::move(failure));
     }
     if (auto problem = impl_->send_pieces(pieces, deadline)) {

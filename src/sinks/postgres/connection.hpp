@@ -1,4 +1,5 @@
-// One PostgreSQL connection: every call has a deadline, every error is sorted once, here.
+// One PostgreSQL connection: every call has a deadline, every error is sorted once, here. One
+// exception: while open() looks up a host's name it waits for the name server as libpq does.
 // No header but libpq.hpp, which is for connection.cpp alone, shows libpq-fe.h.
 //
 // Thread: one at a time. After a failure with `lost` set the connection is of no more use.
@@ -87,13 +88,13 @@ public:
     Connection& operator=(Connection&&) noexcept;
     ~Connection();
 
-    // One or several statements without parameters; the result of each, in order.
-    // `op` names what is attempted, for errors.
     // As PQserverVersion() gives it: 150004 is 15.4.
     [[nodiscard]] int server_version() const;
     // The backend's process at the server, while the connection is good; behind a pooler a number
     // of the pooler's own.
     [[nodiscard]] int server_process() const;
+    // One or several statements without parameters; the result of each, in order.
+    // `op` names what is attempted, for errors.
     Outcome<std::vector<Rows>> script(const std::string& sql, Deadline deadline,
                                       std::string_view op = "postgres.query");
     // One statement; parameters as text, nullopt is null.

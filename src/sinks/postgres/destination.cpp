@@ -337,10 +337,11 @@ Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline 
         return std::size_t{0};
     }
     const ReplayedTable replayed(options.schema, options.pipeline);
-    if (auto done = replayed.forget(*connection, deadline); !done) {
-        return fail(std::move(done).error().error);
+    auto also = replayed.forget(*connection, deadline);
+    if (!also) {
+        return fail(std::move(also).error().error);
     }
-    auto forgotten = offsets.forget(*connection, deadline);
+    auto forgotten = offsets.forget(*connection, *also, deadline);
     if (!forgotten) {
         return fail(std::move(forgotten).error().error);
     }

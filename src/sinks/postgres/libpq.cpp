@@ -156,7 +156,10 @@ Failure from_result(std::string_view op, const PGresult* result, bool connection
     failure.error.op = op;
     failure.error.code = state;
     const auto primary = field(result, PG_DIAG_MESSAGE_PRIMARY);
-    const auto own_words = without_values(state, constraint);
+    // What a function says by itself may be about the row.
+    const auto said_by = field(result, PG_DIAG_SOURCE_FUNCTION);
+    const bool raised = said_by == "exec_stmt_raise" || said_by == "PLy_output";
+    const auto own_words = without_values(raised ? "P0001" : std::string_view(state), constraint);
     failure.error.detail = !own_words.empty() ? described(own_words, result)
                            : primary.empty()  ? one_line(PQresultErrorMessage(result))
                                               : one_line(primary);

@@ -270,13 +270,14 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
         deadline);
 }
 
-Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, Deadline deadline) const {
+Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, const std::string& also,
+                                            Deadline deadline) const {
     // One that waits for a frozen owner's row must not be left behind: it would go on later.
     auto deleted = or_roll_back(
         connection,
-        nth_from_end(connection.script(fmt::format("{}DELETE FROM {} WHERE pipeline = {}; COMMIT",
+        nth_from_end(connection.script(fmt::format("{}{}DELETE FROM {} WHERE pipeline = {}; COMMIT",
                                                    begin_transaction(connection, usual_lock_wait),
-                                                   table_, quote_literal(pipeline_)),
+                                                   also, table_, quote_literal(pipeline_)),
                                        deadline),
                      1),
         deadline);

@@ -49,8 +49,9 @@ public:
     // second finds the rows of the first.
     Outcome<void> begin(Connection& connection, std::span<const Position> positions,
                         Deadline deadline) const;
-    // Tells how many rows there were.
-    Outcome<std::uint64_t> forget(Connection& connection, Deadline deadline) const;
+    // Runs `also` in the same transaction. Tells how many rows there were.
+    Outcome<std::uint64_t> forget(Connection& connection, const std::string& also,
+                                  Deadline deadline) const;
 
     struct Advanced {
         std::uint64_t matched = 0;  // Offset rows.

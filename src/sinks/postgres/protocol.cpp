@@ -28,7 +28,9 @@ Command WriteProtocol::command(Step step) {
 
 Command WriteProtocol::open() { return command(Step::open); }
 
+// The probes are those of the verdict that is held: another has none.
 Command WriteProtocol::finish(Verdict verdict) {
+    probes_.clear();
     Command end = command(Step::finish);
     end.verdict = verdict;
     return end;
@@ -180,7 +182,6 @@ void WriteProtocol::judge(const StepResult& result) {
     held_->error = result.error;
     enough_probes_ = result.others.size() >= others_max;
     const bool in_doubt = rules_.waits_in_doubt && may_be_tables_fault(result.error.code);
-    probes_.clear();
     if (result.witnessed || (!enough_probes_ && !in_doubt)) {
         return;
     }

@@ -26,6 +26,12 @@ Outcome<void> ReplayedTable::prepare(Connection& connection, Deadline deadline) 
         "PRIMARY KEY (pipeline, topic, partition, record_offset, timestamp_ms))",
         table_);
     auto created = connection.script(definition, deadline);
+    if (!created) {  // Another process may have been first.
+        auto made = exists(connection, deadline);
+        if (made && *made) {
+            return {};
+        }
+    }
     if (!created && created.error().error.code == "42501") {
         created.error().error.hint = "have this run by a role that may: " + definition +
                                      "; and GRANT SELECT, INSERT, DELETE ON it";
@@ -41,14 +47,12 @@ std::string ReplayedTable::take(const LetterInfo& letter) const {
                        letter.timestamp_ms.value_or(-1));
 }
 
-Outcome<void> ReplayedTable::forget(Connection& connection, Deadline deadline) const {
-    auto there = exists(connection, deadline);
-    if (!there || !*there) {
-        return there.map([](bool) {});
-    }
-    auto deleted = connection.script(
-        "DELETE FROM " + table_ + " WHERE pipeline = " + quote_literal(pipeline_), deadline);
-    return deleted.map([](const std::vector<Rows>&) {});
+Outcome<std::string> ReplayedTable::forget(Connection& connection, Deadline deadline) const {
+    return exists(connection, deadline).map([this](bool there) {
+        return there ? "DELETE FROM " + table_ + " WHERE pipeline = " + quote_literal(pipeline_) +
+                           "; "
+                     : std::string{};
+    });
 }
 
 }  // namespace sluice::postgres

@@ -36,7 +36,9 @@ void WorkQueue::push(Piece piece) {
         outbox_.occupy(piece.bytes());
     }
     if (piece.records > 0) {
-        put_back_.erase(piece.route);
+        if (const auto waits = put_back_.find(piece.route); waits != put_back_.end()) {
+            waits->second = Deadline::in(std::chrono::milliseconds{0});
+        }
     }
     pieces_[piece.route].push_back(std::move(piece));
     changed_.notify_all();
@@ -229,10 +231,14 @@ std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
     }
     last_route_ = chosen->first;
     route_in_flight_ = last_route_;
-    put_back_.erase(last_route_);
+    const bool in_doubt = put_back_.erase(last_route_) > 0;
     Batch batch(chosen->first);
     auto& queue = chosen->second;
-    while (!queue.empty() && (batch.empty() || batch.bytes() < bytes_max)) {
+    const auto takes_more = [&] {
+        return batch.empty() || batch.bytes() < bytes_max ||
+               (in_doubt && batch.records() <= others_max);
+    };
+    while (!queue.empty() && takes_more()) {
         in_flight_.push_back(queue.front().partition);
         batch.add(std::move(queue.front()));
         queue.pop_front();

@@ -30,7 +30,7 @@ struct Acquire {
 // A batch that waits because of its own tables, while the other routes go on.
 struct Suspended {
     Batch batch;
-    WriteProtocol protocol;
+    std::optional<WriteProtocol> protocol;  // Without one it begins anew.
     Deadline until;
 };
 
@@ -73,7 +73,8 @@ public:
     // nobody wants it any more.
     void suspend(Suspended suspended);
     // A batch goes back to where it was taken from, until `until` or until more of its route has
-    // come; it keeps its room.
+    // come; it keeps its room. The next one has enough records to tell whose fault an error is,
+    // however large they are.
     void put_back(Batch batch, Deadline until);
     void ended();
 

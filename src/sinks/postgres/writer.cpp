@@ -77,7 +77,7 @@ void Writer::run() {
 
 void Writer::write_next() {
     if (auto resumed = queue_.take_resumed()) {
-        write(std::move(resumed->batch), resumed->protocol);
+        write(std::move(resumed->batch), std::move(resumed->protocol));
     } else if (auto batch = queue_.take_batch(plan_.batch_bytes_max)) {
         write(std::move(*batch), std::nullopt);
     }
@@ -116,10 +116,13 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
             next = protocol->start(connection_.has_value());
         }
         const Ended ended = drive(batch, *protocol, next);
-        if (ended == Ended::suspended) {
+        if (ended == Ended::suspended || ended == Ended::set_aside) {
             skipped_.clear();  // Other batches come before this one goes on.
             outbox_.vacate(bytes - batch.bytes());
-            queue_.suspend({std::move(batch), *protocol, Deadline::in(suspended_wait)});
+            if (ended == Ended::set_aside) {
+                protocol.reset();
+            }
+            queue_.suspend({std::move(batch), std::move(protocol), Deadline::in(suspended_wait)});
             end_idle_waits();
             return;
         }
@@ -165,9 +168,15 @@ Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
     }
     if (of_tables && connection_) {
         waits_.begin(name_, batch.route(), error);
-        return queue_.ending() ? Ended::stopped : Ended::suspended;
+        if (!queue_.ending()) {
+            return Ended::suspended;
+        }
+        if (error.action == Action::configure) {
+            return Ended::stopped;
+        }
+    } else {
+        waits_.begin(name_, std::nullopt, error);
     }
-    waits_.begin(name_, std::nullopt, error);
     return queue_.sleep(backoff_.wait(command.attempt)) ? Ended::done : Ended::stopped;
 }
 

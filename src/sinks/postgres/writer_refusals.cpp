@@ -121,9 +121,14 @@ Writer::Ended Writer::wait_for_others(Batch& batch, const Command& command) {
     error.hint = "waits for the next records of the table to tell whether it is this record's "
                  "fault or the table's";
     outbox_.count_retry(error);
-    waits_.begin(name_, batch.route(), error, true);
+    // With no room for more records it keeps none from the other routes.
+    const bool fetched = outbox_.wait_for_room(Deadline::in(std::chrono::milliseconds{0}));
+    waits_.begin(name_, batch.route(), error, fetched);
     batch.drop_before(command.window.first);
-    return queue_.ending() ? Ended::stopped : Ended::doubtful;
+    if (queue_.ending()) {
+        return Ended::stopped;
+    }
+    return fetched ? Ended::doubtful : Ended::set_aside;
 }
 
 }  // namespace sluice::postgres
