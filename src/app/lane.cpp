@@ -296,7 +296,7 @@ bool Lane::Worker::reached_end() {
             if (!known) {
                 return false;
             }
-            if (ours->phase != PartitionPhase::stopped && !ours->at_end && ours->position < end) {
+            if (ours->phase != PartitionPhase::stopped && !is_at_end(*ours)) {
                 return false;
             }
         }
@@ -304,6 +304,14 @@ bool Lane::Worker::reached_end() {
     // What its last batch came to is told before it is no longer busy, and may not be read yet: a
     // partition that was fenced has not come to its end.
     return !destination_.busy() && !handle_events();
+}
+
+// Of a lane that is to end: has come to where the partition ended when the lane started.
+bool Lane::Worker::is_at_end(const LanePartition& partition) const {
+    const auto topic = std::ranges::find(topics_, partition.id.topic, &LaneTopic::name);
+    const auto number = static_cast<std::size_t>(partition.id.partition.value());
+    return partition.at_end ||
+           (number < topic->ends.size() && partition.position >= topic->ends[number]);
 }
 
 bool Lane::Worker::elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id, Offset end) {

@@ -223,7 +223,8 @@ void Lane::Worker::give_up_routes() {
         // Also those that are stopped already: of them too something may wait for the table.
         std::vector<TopicPartition> open;
         for (const auto& [id, partition] : partitions_) {
-            const bool ended = partition.at_end && partition.prefix && partition.prefix->complete();
+            const bool ended = is_at_end(partition) && partition.prefix &&
+                               partition.prefix->complete();
             if (partition.route == route && !ended &&
                 (partition.phase == PartitionPhase::held ||
                  partition.phase == PartitionPhase::fetching ||

@@ -131,6 +131,7 @@ private:
     void handle(const kafka::PartitionFault& fault);
     Result<void> write_rows(LanePartition& partition, const Record& record, ClockMicros clock);
     [[nodiscard]] bool reached_end();
+    [[nodiscard]] bool is_at_end(const LanePartition& partition) const;
     [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id,
                                         Offset end);
     void finish();
