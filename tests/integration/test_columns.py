@@ -70,6 +70,15 @@ def test_absent_field_in_append_takes_the_default_and_null_stays_null(sluice, ma
         key=str)
 
 
+def test_absent_field_takes_its_domains_default(sluice, make_topic, database):
+    topic = make_topic(1)
+    database.execute("CREATE DOMAIN positive AS int DEFAULT 7 NOT NULL CHECK (VALUE > 0)", "CREATE DOMAIN small AS positive",
+                     "CREATE TABLE t (id int, n small)")
+    topic.send('{"id": 1}', '{"id": 2, "n": 3}')
+    sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database)).expect(0)
+    assert sorted(database.rows("SELECT id, n FROM t")) == [(1, 7), (2, 3)]
+
+
 def test_absent_field_in_append_stays_unset_in_cassandra(sluice, make_topic, keyspace, table):
     """Unset leaves no tombstone, and what another event wrote; null clears it."""
     topic = make_topic(1)
