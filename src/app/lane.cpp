@@ -25,13 +25,22 @@ std::size_t size_of(const Record& record) {
     return record.key.value_or("").size() + record.value.value_or("").size();
 }
 
+// Its headers too, where they are asked for: dead letters keep them.
+std::size_t whole_size_of(const Record& record) {
+    std::size_t sum = size_of(record);
+    for (const auto& header : record.headers) {
+        sum += header.name.size() + header.value.value_or("").size();
+    }
+    return sum;
+}
+
 Error too_large(const Record& record, Bytes most) {
     return {.action = Action::reject,
             .op = "lane.size",
             .where = record.where(),
             .code = {},
-            .detail = "the record has " + std::to_string(size_of(record)) +
-                      " bytes of key and value; one record may have " +
+            .detail = "the record has " + std::to_string(whole_size_of(record)) +
+                      " bytes of key, value and headers; one record may have " +
                       std::to_string(most.value()) + ", a sixteenth of `memory`",
             .hint = "give the process more `memory`"};
 }
@@ -242,7 +251,7 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     // A tick for every record, also for one that is refused: whoever passes it gives the same.
     const commit::WriteClock before = partition.clock;
     const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
-    const bool fits = size_of(record) <= lane_.options_.record_max.value();
+    const bool fits = whole_size_of(record) <= lane_.options_.record_max.value();
     auto written = fits ? write_rows(partition, record, clock)
                         : fail(too_large(record, lane_.options_.record_max));
     if (!written && lane_.options_.buries && written.error().action == Action::reject) {

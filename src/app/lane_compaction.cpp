@@ -70,6 +70,7 @@ void Lane::Worker::raise_bounds(const kafka::Poll& poll) {
     for (const auto& [partition, bound] : raised) {
         if (acknowledged) {
             partition->bound->acknowledge(bound);
+            partition->committed = {partition->prefix->position().next, bound};
         } else {
             acquire_again(*partition);
         }

@@ -53,6 +53,7 @@ bool Lane::Worker::settle_dead_letters() {
         waiting_dead_letters_ = std::move(settled).error();
         serve();
         handle_events();
+        commit_progress(false);
         watch_topics();
         if (next_publish_.passed()) {
             publish();

@@ -328,17 +328,30 @@ void Lane::Worker::commit_progress(bool wait) {
             partition.committed.reset();
         }
     }
-    if (!wait && (!next_commit_.passed() || consumer_->commit_pending())) {
+    if (consumer_->commit_pending()) {
+        if (!wait) {
+            return;
+        }
+        // Nobody will read that one's answer.
+        for (auto& [id, partition] : partitions_) {
+            partition.committed.reset();
+        }
+    }
+    if (!wait && !next_commit_.passed()) {
         return;
     }
     next_commit_ = Deadline::in(commit_every);
     std::vector<kafka::Commit> commits;
     std::vector<Position> positions;
     for (auto& [id, partition] : partitions_) {
-        if (partition.prefix && partition.committed != partition.prefix->position()) {
+        if (!partition.prefix) {
+            continue;
+        }
+        const commit::Pair pair{partition.prefix->position().next, clock_of(partition)};
+        if (partition.committed != pair) {
             commits.push_back(commit_of(partition));
             positions.push_back(position_of(partition));
-            partition.committed = partition.prefix->position();
+            partition.committed = pair;
         }
     }
     if (commits.empty()) {

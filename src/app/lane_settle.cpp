@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto settle_wait = 5s;
 constexpr auto settle_again = 1s;
+constexpr auto settle_again_max = 10s;
 constexpr auto topic_check_every = 5s;
 constexpr auto topic_check_wait = 1s;
 // Two looks may be without an answer.
@@ -70,11 +71,17 @@ void Lane::Worker::note_topics(std::span<const kafka::TopicInfo> described) {
 // After a standstill in which nobody has looked whether the topics are the same, and while no
 // broker tells: what was fetched is fetched again when one does.
 void Lane::Worker::drop_unsure(const kafka::Poll& poll) {
-    for (const auto& record : poll.records()) {
-        LanePartition* partition = find(*record.partition);
+    const auto drop = [this](const TopicPartition& id) {
+        LanePartition* partition = find(id);
         if (partition != nullptr && partition->phase == PartitionPhase::fetching) {
             acquire_again(*partition);
         }
+    };
+    for (const auto& record : poll.records()) {
+        drop(*record.partition);
+    }
+    for (const auto& end : poll.ends()) {
+        drop(end.partition);  // The client tells an end once.
     }
     for (const auto& fault : poll.faults()) {
         handle(fault);
@@ -133,16 +140,20 @@ void Lane::Worker::settle_assigned() {
             waiting.push_back(id);
         }
     }
+    Result<void> settled;
     if (!waiting.empty()) {
-        if (auto settled = settle(waiting); !settled) {
+        settled = settle(waiting);
+        if (!settled) {
             log_->warn("{} partitions wait for their progress: {}", waiting.size(),
                        settled.error().message());
         }
     }
-    // Many new partitions may wait for long; asking for them takes a tenth of the time at most.
+    // Many new partitions may wait for long; asking for them takes a tenth of the time. Where a
+    // server does not answer, half of it: the partitions that are settled go on meanwhile.
     const auto took = std::chrono::ceil<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - began);
-    next_settle_ = Deadline::in(std::max<std::chrono::milliseconds>(settle_again, took * 10));
+    next_settle_ = Deadline::in(std::clamp<std::chrono::milliseconds>(
+        settled ? took * 10 : took, settle_again, settle_again_max));
 }
 
 Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
@@ -150,24 +161,35 @@ Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     const auto deadline = Deadline::in(settle_wait);
     SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
     note_topics(described);
-    // Asked for its offsets, a partition without a leader would hold up the answer for all.
+    // Asked for its offsets, a partition without a leader, or of a topic that is gone or not ours
+    // to read, would hold up the answer for all.
     std::vector<TopicPartition> led;
-    std::ranges::copy_if(partitions, std::back_inserter(led),
-                         [this](const auto& id) { return !leaderless_.contains(id); });
+    Result<void> worst;
+    for (const auto& id : partitions) {
+        const auto info = std::ranges::find(described, id.topic, &kafka::TopicInfo::name);
+        if (info != described.end() && info->error) {
+            worst = fail(*info->error);
+        } else if (!leaderless_.contains(id)) {
+            led.push_back(id);
+        }
+    }
     SLUICE_TRY(look_for_compaction(deadline));
     SLUICE_ASSIGN(const auto committed, consumer_->committed(led, deadline));
     SLUICE_ASSIGN(const auto beginnings,
                   consumer_->admin().offsets(led, kafka::Earliest{}, deadline));
-    Result<void> worst;
-    for (std::size_t i = 0; i < led.size(); ++i) {
+    for (std::size_t turn = 0; turn < led.size(); ++turn) {
+        const std::size_t i = settle_turn_++ % led.size();
         LanePartition* partition = find(led[i]);
         check(partition != nullptr, "the partition is still ours");
         if (partition->phase == PartitionPhase::stopped) {
             continue;  // Its topic is another one.
         }
         partition->beginning = beginnings[i];
-        if (auto settled = settle_one(*partition, committed[i]); !settled) {
+        if (auto settled = settle_one(*partition, committed[i], deadline); !settled) {
             worst = std::move(settled);
+            if (deadline.passed()) {
+                break;  // Those behind it have their turn first the next time.
+            }
         }
     }
     return worst;
@@ -187,7 +209,8 @@ void Lane::Worker::note_leaders(const kafka::TopicInfo& info) {
     }
 }
 
-Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Committed& committed) {
+Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Committed& committed,
+                                      Deadline deadline) {
     const auto metadata = commit::parse_metadata(committed.metadata);
     if (metadata && metadata->database != destination_.id()) {
         stop_partition(partition.id,
@@ -208,7 +231,7 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
             stop_remade_topic(partition.id);
             return {};
         }
-        SLUICE_ASSIGN(const auto start, decide_start(partition, committed));
+        SLUICE_ASSIGN(const auto start, decide_start(partition, committed, deadline));
         if (!start) {
             return {};  // A new partition whose turn has not come: settled again in a second.
         }
@@ -220,7 +243,7 @@ Result<void> Lane::Worker::settle_one(LanePartition& partition, const kafka::Com
         }
         if (start->commit_first) {
             const std::array first{commit_of(partition)};
-            if (auto done = consumer_->commit(first, Deadline::in(settle_wait)); !done) {
+            if (auto done = consumer_->commit(first, deadline); !done) {
                 partition.prefix.reset();  // Nothing of it is ours to commit.
                 return done;
             }
@@ -237,7 +260,8 @@ void Lane::Worker::stop_remade_topic(const TopicPartition& id) {
 }
 
 Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& partition,
-                                                                const kafka::Committed& committed) {
+                                                                const kafka::Committed& committed,
+                                                                Deadline deadline) {
     commit::Known known;
     if (committed.next) {
         known.group = {*committed.next, commit::parse_metadata(committed.metadata)};
@@ -245,8 +269,7 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& p
     if (auto start = commit::start_known(known)) {
         return start;
     }
-    SLUICE_ASSIGN(const auto stored,
-                  destination_.stored(partition.id.topic, Deadline::in(settle_wait)));
+    SLUICE_ASSIGN(const auto stored, destination_.stored(partition.id.topic, deadline));
     const auto copy = std::ranges::find(stored, partition.id, &Position::partition);
     // The broker forgets a deleted topic's commits, the database's copy stays.
     if (copy != stored.end() && copy->topic_id != partition.topic_id) {
@@ -264,13 +287,13 @@ Result<std::optional<commit::Start>> Lane::Worker::decide_start(LanePartition& p
         known.stored = commit::Pair{copy->next, *copy->clock};
         return commit::start_known(known);
     }
-    return decide_new(partition, stored);
+    return decide_new(partition, stored, deadline);
 }
 
 Result<std::optional<commit::Start>> Lane::Worker::decide_new(LanePartition& partition,
-                                                              std::span<const Position> stored) {
+                                                              std::span<const Position> stored,
+                                                              Deadline deadline) {
     const std::array names{partition.id.topic};
-    const auto deadline = Deadline::in(settle_wait);
     SLUICE_ASSIGN(const auto topics, consumer_->admin().describe(names, deadline));
     if (topics.front().error) {
         return fail(*topics.front().error);

@@ -61,7 +61,8 @@ private:
     void lost(std::span<const TopicPartition> partitions) override;
     void settle_assigned();
     Result<void> settle(std::span<const TopicPartition> partitions);
-    Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed);
+    Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed,
+                            Deadline deadline);
     void watch_topics();
     void note_topics(std::span<const kafka::TopicInfo> described);
     void drop_unsure(const kafka::Poll& poll);
@@ -70,9 +71,11 @@ private:
     void note_leaders(const kafka::TopicInfo& info);
     void stop_remade_topic(const TopicPartition& id);
     Result<std::optional<commit::Start>> decide_start(LanePartition& partition,
-                                                      const kafka::Committed& committed);
+                                                      const kafka::Committed& committed,
+                                                      Deadline deadline);
     Result<std::optional<commit::Start>> decide_new(LanePartition& partition,
-                                                    std::span<const Position> stored);
+                                                    std::span<const Position> stored,
+                                                    Deadline deadline);
     bool handle_events();  // False: there were none.
     void handle(const Ready& ready);
     void handle(const Durable& durable);
@@ -166,6 +169,7 @@ private:
     Deadline topics_known_ = Deadline::in(std::chrono::milliseconds{0});  // To be what they were.
     Deadline next_topic_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_settle_ = Deadline::in(std::chrono::milliseconds{0});
+    std::size_t settle_turn_ = 0;  // Whose turn is next, where not all can be settled in time.
     Deadline next_publish_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_end_check_ = Deadline::in(std::chrono::milliseconds{0});
     Deadline next_committed_check_ = Deadline::in(std::chrono::milliseconds{0});

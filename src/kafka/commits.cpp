@@ -65,16 +65,25 @@ void Commits::take_answer(rd_kafka_event_t* event) {
     }
 }
 
+void Commits::serve(int wait_ms) {
+    if (const EventHandle event{rd_kafka_queue_poll(answers_.get(), wait_ms)}) {
+        take_answer(event.get());
+    }
+}
+
 Result<void> Commits::wait(std::span<const Commit> commits, Deadline deadline) {
-    SLUICE_ASSIGN(awaited_, request(commits));
-    awaited_result_.reset();
-    do {
-        if (const EventHandle event{rd_kafka_queue_poll(answers_.get(), deadline.left_ms())}) {
-            take_answer(event.get());
-        }
-    } while (!awaited_result_ && !deadline.passed());
-    awaited_ = 0;
-    if (!awaited_result_) {
+    while (!answered() && !deadline.passed()) {
+        serve(deadline.left_ms());
+    }
+    if (answered()) {
+        awaited_result_.reset();
+        awaited_ = 0;
+        SLUICE_ASSIGN(awaited_, request(commits));
+        do {
+            serve(deadline.left_ms());
+        } while (!answered() && !deadline.passed());
+    }
+    if (!answered()) {
         return fail({.action = Action::retry,
                      .op = op,
                      .where = {},
@@ -82,6 +91,7 @@ Result<void> Commits::wait(std::span<const Commit> commits, Deadline deadline) {
                      .detail = "the group's coordinator did not answer in time",
                      .hint = "nothing is lost: the next commit covers it"});
     }
+    awaited_ = 0;
     return *std::exchange(awaited_result_, std::nullopt);
 }
 
@@ -101,6 +111,9 @@ Result<void> Commits::send(std::span<const Commit> commits) {
 std::optional<Result<void>> Commits::take_result() {
     while (const EventHandle event{rd_kafka_queue_poll(answers_.get(), 0)}) {
         take_answer(event.get());
+    }
+    if (std::exchange(awaited_result_, std::nullopt)) {
+        awaited_ = 0;
     }
     if (pending_result_) {
         pending_ = 0;

@@ -40,8 +40,8 @@ constexpr std::string_view code_fenced_instance = "FENCED_INSTANCE_ID";
 // How much one poll takes.
 struct PollMax {
     std::size_t records;
-    // Of keys and values. A record that is larger comes alone; where sizes change from one record
-    // to the next, more may come, at most what is in the queue.
+    // Of keys and values, and of headers where they are read. A record that is larger comes alone;
+    // where sizes change from one record to the next, more may come, at most what is in the queue.
     Bytes bytes;
 };
 

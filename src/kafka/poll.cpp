@@ -1,6 +1,7 @@
 #include "kafka/poll.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kafka/translate.hpp"
 
@@ -70,8 +71,26 @@ void take_record(const rd_kafka_message_t& message, Slot& slot, bool headers, Po
     }
 }
 
+std::size_t size_of(const rd_kafka_message_t& message, bool with_headers) {
+    std::size_t sum = message.len + message.key_len;
+    rd_kafka_headers_t* headers = nullptr;
+    const char* name = nullptr;
+    const void* value = nullptr;
+    std::size_t size = 0;
+    if (!with_headers ||
+        rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return sum;
+    }
+    for (std::size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         ++i) {
+        sum += sizeof(Header) + std::strlen(name) + size;
+    }
+    return sum;
+}
+
 void take_messages(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
-                   std::vector<rd_kafka_message_t*>& out) {
+                   bool headers, std::vector<rd_kafka_message_t*>& out) {
     // A batch call alone would wait until the batch is full.
     auto* const first = most.records == 0
                             ? nullptr
@@ -80,7 +99,7 @@ void take_messages(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, cons
         return;
     }
     out.push_back(first);
-    std::size_t bytes = first->len + first->key_len;
+    std::size_t bytes = size_of(*first, headers);
     while (out.size() < most.records && bytes < most.bytes.value()) {
         // As many as fit if they are like those before, of which few tell little.
         constexpr std::size_t growth_max = 32;
@@ -96,7 +115,7 @@ void take_messages(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, cons
             return;
         }
         for (std::size_t i = had; i < out.size(); ++i) {
-            bytes += out[i]->len + out[i]->key_len;
+            bytes += size_of(*out[i], headers);
         }
     }
 }
@@ -172,7 +191,7 @@ void PollPool::give_back(std::unique_ptr<Poll::Impl> buffers) {
 
 void read_queue(rd_kafka_queue_t* queue, std::chrono::milliseconds wait, const PollMax& most,
                 bool headers, Assignment& assignment, Poll::Impl& out) {
-    take_messages(queue, wait, most, out.messages);
+    take_messages(queue, wait, most, headers, out.messages);
     SlotCache cache(assignment);
     for (const auto* message : out.messages) {
         auto* const slot = cache.find(*message);

@@ -143,7 +143,7 @@ def test_a_record_larger_than_a_sixteenth_of_the_budget_is_refused(sluice, make_
     rows = 1 if letters == "stop" else 2
     eventually(lambda: database.has("events") and database.value("SELECT count(*) FROM events") == rows, timeout=30, what="rows")
     if letters == "stop":
-        process.wait_for(rf"partition {topic.name}\[0\] is stopped: .*bytes of key and value; .* a sixteenth of `memory`")
+        process.wait_for(rf"partition {topic.name}\[0\] is stopped: .*bytes of key, value and headers; .* a sixteenth of `memory`")
         eventually(lambda: pages.value("sluice_rejected_records_total", "postgres", "size") == 1, what="it is counted")
         process.stop().expect(0)
     else:

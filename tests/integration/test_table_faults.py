@@ -83,6 +83,22 @@ def test_a_locked_table_holds_up_no_other_topic(sluice, make_topic, database):
     process.stop().expect(0)
 
 
+def test_a_locked_table_takes_nothing_of_the_rate(sluice, make_topic, database):
+    """More of its records than the rate lets be on their way (half a second's) are fetched and wait."""
+    locked, fine = make_topic(1), make_topic(1)
+    database.execute("CREATE TABLE t (n int)")
+    locked.send(*(f'{{"n": {n}}}' for n in range(300)))
+    routes = f"    postgres: {{table: t}}\n  - topic: {fine.name}\n    postgres: true\n"
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE t")
+        process = sluice.start("run", "-c", sluice.config(locked, routes, database, pool=1, postgres_rate=100))
+        process.wait_for("route 1 can't be written, tried again: .*lock timeout", 40)
+        fine.send(*(str(n) for n in range(100)))
+        eventually(lambda: database.value("SELECT count(*) FROM events") == 100, 60, "the other topic goes on")
+    eventually(lambda: database.value("SELECT count(*) FROM t") == 300, 60, "the rows")
+    process.stop().expect(0)
+
+
 def test_row_security_that_is_switched_on_hides_no_row_from_a_delete(sluice, make_topic, database):
     """It is a fault of the table: a delete that finds nothing would be taken for one that is done."""
     topic = make_topic(1)
