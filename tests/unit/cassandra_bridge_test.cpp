@@ -27,6 +27,14 @@ TEST(CassandraBridge, KeysOfRowsStandInNoError) {
     EXPECT_EQ(cut.detail, "Unable to write to denylisted partition [") << "without the full stops";
 }
 
+TEST(CassandraBridge, ANodeWhoseDiskIsFullBlamesNoRow) {
+    const auto full = server_says(
+        0x2200, "Write request failed because disk usage exceeds failure threshold");
+    EXPECT_EQ(full.action, Action::retry);
+    EXPECT_EQ(full.code, "0x2200");
+    EXPECT_EQ(server_says(0x2200, "Invalid null value").action, Action::configure);
+}
+
 TEST(CassandraBridge, AMissingPrivilegeNamesTheGrant) {
     const auto error = server_says(
         0x2100, "User App has no MODIFY permission on <table shop.Orders> or any "

@@ -10,7 +10,15 @@
 namespace sluice::cassandra {
 namespace {
 
-Action action_of_code(std::int32_t code) {
+// Cassandra 4.1 and later (data_disk_usage_percentage_fail_threshold): of the rows whose replicas
+// include a full node, and nobody else's. It passes, and no row is to blame, though the code is
+// that of an invalid request.
+constexpr std::string_view disk_usage = "disk usage exceeds failure threshold";
+
+Action action_of(std::int32_t code, std::string_view message) {
+    if (message.find(disk_usage) != std::string_view::npos) {
+        return Action::retry;
+    }
     switch (code) {
         case 0x0000:  // Server error
         case 0x1000:  // Unavailable
@@ -101,7 +109,7 @@ Error translate(std::int32_t kind, std::int32_t cql_code, std::string_view messa
                 .hint = hint_of(kind, cql_code, message)};
     switch (kind) {
         case SLC_DB:
-            error.action = action_of_code(cql_code);
+            error.action = action_of(cql_code, message);
             error.code = fmt::format("0x{:04x}", static_cast<unsigned>(cql_code));
             break;
         case SLC_AUTH:
