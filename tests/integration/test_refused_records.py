@@ -101,6 +101,24 @@ def test_a_deferred_trigger_that_refuses_every_record_makes_no_dead_letter(sluic
     assert letters(database) == []
 
 
+def test_a_session_that_ends_in_commit_makes_no_dead_letter(sluice, make_topic, database):
+    """A deferred trigger ends its own session twice, so that FATAL is COMMIT's answer; a sequence, which no rollback takes
+    back, counts."""
+    topic = make_topic(1)
+    database.execute(
+        "CREATE TABLE t (id int)", "CREATE SEQUENCE ends",
+        "CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 13 AND nextval('ends') <= 2 "
+        "THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$",
+        "CREATE CONSTRAINT TRIGGER hang_up AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION hang_up()")
+    topic.send(*numbers(*range(100)))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    sluice.drain_file(file).expect(0).has("57P01")
+    assert database.value("SELECT last_value FROM ends") == 3
+    assert sorted(database.rows("SELECT id FROM t")) == [(n,) for n in range(100)]
+    assert not database.has("lost") or letters(database) == []
+
+
 def test_a_table_of_dead_letters_that_refuses_at_the_end_is_waited_for(sluice, make_topic, database):
     topic = make_topic(1)
     database.execute("CREATE TABLE t (id int)",

@@ -58,10 +58,10 @@ std::string dead_letters_definition(const TableName& name) {
 Outcome<void> create_table(Connection& connection, const MissingTable& table, Deadline deadline) {
     auto created = connection.script(table.definition, deadline);
     // Of two processes that create the table at once one fails; the table is there all the same.
-    constexpr std::string_view duplicate_table = "42P07";
-    constexpr std::string_view unique_violation = "23505";
-    if (created || created.error().error.code == duplicate_table ||
-        created.error().error.code == unique_violation) {
+    constexpr std::array lost_race{std::string_view("42P07"),   // duplicate_table
+                                   std::string_view("42710"),   // duplicate_object: its row type
+                                   std::string_view("23505")};  // unique_violation in a catalog
+    if (created || std::ranges::find(lost_race, created.error().error.code) != lost_race.end()) {
         return {};
     }
     if (created.error().error.code == "42501") {
