@@ -9,6 +9,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -272,7 +273,9 @@ class Run:
             self.reach_the_end()
         acked = {at for each in self.load.acked.values() for at in each}
         self.verdict.add("lost", "acknowledged, but not in the topic", acked - self.known.keys())
-        if len(self.processes) == 1 and not self.disturbed:
+        # After a session that has ended, as it does where the machine stalls, some is counted again.
+        disturbed = self.disturbed or any("were lost to other members" in each.text() for each in self.processes)
+        if len(self.processes) == 1 and not disturbed:
             for lane, truth in self.truths(self.known).items():
                 self._check_counts(lane, len(truth))
         for process in self.living():
@@ -342,7 +345,8 @@ class Run:
     def save_logs(self, folder):
         """What the processes have said, where somebody can still look at it tomorrow."""
         for number, process in enumerate(self.processes):
-            (folder / f"row-{self.row}-{number}-{process.instance}.log").write_text(process.text())
+            fault = re.sub(r"[^a-z0-9]+", "-", self.name.lower())
+            (folder / f"row-{self.row}-{fault}-{number}-{process.instance}.log").write_text(process.text())
 
     def report(self, problem):
         """One line of the table."""

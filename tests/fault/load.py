@@ -112,7 +112,9 @@ class Load(threading.Thread):
         """Waits for a coordinator that is starting, or moves."""
         deadline = time.monotonic() + BANK_BACK_WITHIN_S
         while True:
-            producer = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=60_000)
+            # While a transaction is open nobody reads past it: one broker that does not answer is not waited for.
+            producer = self.kafka.new_producer(transactional_id="bank-" + self.topic, transaction_timeout_ms=60_000,
+                                               socket_timeout_ms=10_000)
             self.banks.append(producer)
             try:
                 producer.init_transactions(20)
