@@ -100,6 +100,34 @@ TEST_F(CassandraFlow, ManyThatAreInvalidAlikeAreTheirTablesFault) {
     }
 }
 
+// What had passed before tells nothing of the table any more: it is refused now itself. Two
+// batches; between them the fault begins. Of three rows, fewer than would be their table's fault by
+// number.
+TEST_F(CassandraFlow, ATableThatBeginsToRefuseAmidAChunkBlamesNoRecord) {
+    constexpr auto batch = static_cast<std::int64_t>(group_rows_max);
+    for (const std::int64_t refused : {3, 200}) {
+        flow_ = Flow(2, 2, backoff);
+        events_.clear();
+        bool begun = false;
+        bool over = false;
+        const Server server = [&](auto, std::int64_t offset) {
+            return !over && (begun || offset >= batch) ? &invalid : nullptr;
+        };
+        flow_.add(load(0, {0}, 0, batch + refused));
+        run(server);
+        begun = true;
+        run_for(300s, server);
+        EXPECT_TRUE(taken<Rejected>().empty()) << refused;
+        ASSERT_FALSE(taken<Waiting>().empty());
+        EXPECT_TRUE(taken<Waiting>().back().error);
+        over = true;
+        run_for(60s, server);
+        ASSERT_EQ(taken<Durable>().size(), 1U);
+        EXPECT_EQ(taken<Durable>()[0].range.to, Offset{batch + refused});
+        EXPECT_FALSE(flow_.busy());
+    }
+}
+
 TEST_F(CassandraFlow, ANeighbourThatPassesShowsSoonerWhoseFaultItIs) {
     flow_.add(load(0, {0}, 0, 1));
     const Server server = [](std::int32_t partition, auto) {

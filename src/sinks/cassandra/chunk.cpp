@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "base/check.hpp"
@@ -173,11 +174,31 @@ void Chunk::list(bool alone) {
             }
             requests_ += fresh || alone ? 1 : 0;
             fresh = false;
-            wire_.push_back({.statement = rows_[i].statement,
-                             .group = static_cast<std::uint32_t>(requests_),
-                             .cells_offset = rows_[i].begin,
-                             .cells_size = rows_[i].bytes});
-            listed_.push_back(i);
+            list(i);
+        }
+    }
+    if (alone) {
+        list_witnesses();
+    }
+}
+
+void Chunk::list(std::uint32_t row) {
+    wire_.push_back({.statement = rows_[row].statement,
+                     .group = static_cast<std::uint32_t>(requests_),
+                     .cells_offset = rows_[row].begin,
+                     .cells_size = rows_[row].bytes});
+    listed_.push_back(row);
+}
+
+void Chunk::list_witnesses() {
+    std::set<std::uint32_t> wanted;
+    for (const std::uint32_t row : listed_) {
+        wanted.insert(rows_[row].statement);
+    }
+    for (std::uint32_t row = 0; row < rows_.size() && !wanted.empty(); ++row) {
+        if (rows_[row].passed && wanted.erase(rows_[row].statement) > 0) {
+            ++requests_;
+            list(row);
         }
     }
 }
@@ -189,6 +210,7 @@ bool Chunk::is_open(std::uint32_t row) const {
 void Chunk::settle(std::uint32_t row) {
     if (rows_[row].open) {
         rows_[row].open = false;
+        rows_[row].passed = true;
         --pieces_[rows_[row].piece].open;
     }
 }
@@ -216,9 +238,11 @@ void Chunk::cut(std::uint32_t piece, Offset offset) {
     std::erase_if(cut.letters, [&](const Letter& letter) { return letter.offset >= offset; });
     for (RowRef& row : rows_) {
         if (row.piece == piece && row.offset >= offset) {
-            cut.rows -= row.letter ? 0 : 1;
+            // What was forgotten is not counted any more.
+            cut.rows -= (row.open || row.passed) && !row.letter ? 1 : 0;
             cut.open -= row.open ? 1 : 0;
             row.open = false;
+            row.passed = false;
         }
     }
 }

@@ -65,7 +65,9 @@ public:
     // Forgets the rows of a record that were added last.
     void roll_back(std::uint32_t piece, Offset offset);
 
-    // Lists what is open for the driver; with `alone` no row shares its request with another.
+    // Lists what is open for the driver; with `alone` no row shares its request with another, and
+    // of each statement one that has passed goes along (written twice is once): its answer tells
+    // whether it is the table that refuses the others.
     void list(bool alone);
     [[nodiscard]] std::string_view cells() const { return cells_; }
     [[nodiscard]] const std::vector<SlcRow>& wire() const { return wire_; }
@@ -74,6 +76,7 @@ public:
     // Of a row of wire().
     [[nodiscard]] std::uint32_t row_at(std::size_t wire_index) const { return listed_[wire_index]; }
     [[nodiscard]] bool is_open(std::uint32_t row) const;
+    [[nodiscard]] bool has_passed(std::uint32_t row) const { return rows_[row].passed; }
     [[nodiscard]] std::uint32_t statement_of(std::uint32_t row) const {
         return rows_[row].statement;
     }
@@ -81,7 +84,7 @@ public:
     [[nodiscard]] Offset offset_of(std::uint32_t row) const { return rows_[row].offset; }
     [[nodiscard]] ClockMicros clock_of(std::uint32_t row) const { return rows_[row].clock; }
     [[nodiscard]] bool is_letter(std::uint32_t row) const { return rows_[row].letter; }
-    void settle(std::uint32_t row);
+    void settle(std::uint32_t row);  // It has passed.
     // Forgets the rows of a record that are not durable: it becomes a dead letter.
     void forget(std::uint32_t piece, Offset offset);
     // The piece ends before `offset`; its rows from there on are forgotten.
@@ -98,6 +101,7 @@ private:
         std::uint32_t group = 0;
         std::uint32_t previous = none;  // In its group.
         bool open = true;
+        bool passed = false;
         bool letter = false;
     };
     struct Group {
@@ -117,6 +121,8 @@ private:
                             std::size_t key_size, std::size_t row_bytes);
     std::uint32_t& slot_for(std::uint32_t table, std::string_view key, std::uint64_t hash);
     void grow_slots();
+    void list(std::uint32_t row);
+    void list_witnesses();
 
     std::uint64_t id_ = 0;
     std::uint32_t route_ = 0;

@@ -64,6 +64,7 @@ LoadPtr Flow::next(TimePoint now) {
     load->chunk.list(load->alone);
     check(!load->chunk.wire().empty(), "what is queued has rows to send");
     load->sending = true;
+    load->sent_at = outcomes_;
     ++sending_;
     if (database_) {
         load->database_probe = true;
@@ -288,6 +289,7 @@ void Flow::finish(LoadPtr load) {
     if (spare_.size() < spare_max) {
         // Only memory has a next life: what was said of the rows that are gone has none.
         *load = Load{.chunk = std::move(load->chunk)};
+        load->chunk.start(0, 0);
         spare_.push_back(std::move(load));
     }
 }

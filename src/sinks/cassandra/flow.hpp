@@ -7,8 +7,9 @@
 // everything but one chunk that tries, a fault of a table its route alone. "Invalid" is the one
 // answer that may be a table's or a record's fault: then the rows go again one by one, the table
 // is read again, and only a row that still fails alone is a record's fault: at once where a
-// neighbour of the same statement passes, else when the table was found unchanged often enough and
-// few others failed alike.
+// neighbour of the same statement passes after it was refused, else when the table was found
+// unchanged often enough and few others failed alike. Never where a row that had passed is refused
+// as well.
 #pragma once
 
 #include <chrono>
@@ -18,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,12 +37,14 @@ struct Load {
     Chunk chunk;
     std::size_t counted = 0;  // Bytes, as Flow::waiting() has them.
     bool sending = false;
-    bool database_probe = false;   // Tries whether the database's fault has passed.
-    bool route_probe = false;      // Tries whether its route's fault has passed.
-    bool alone = false;            // Its rows go one by one.
-    unsigned refusals = 0;         // How often rows of it were invalid on their own.
-    std::uint64_t refused_at = 0;  // Flow::outcomes_ when a request of it was invalid first.
-    unsigned confirmations = 0;    // How often its table was read since, and was unchanged.
+    bool database_probe = false;       // Tries whether the database's fault has passed.
+    bool route_probe = false;          // Tries whether its route's fault has passed.
+    bool alone = false;                // Its rows go one by one.
+    unsigned refusals = 0;             // How often rows of it were invalid on their own.
+    std::uint64_t sent_at = 0;         // Flow::outcomes_ when it was sent.
+    std::uint64_t refused_at = 0;      // The same when a request of it was invalid last,
+    std::uint64_t refused_before = 0;  // and the time before.
+    unsigned confirmations = 0;        // How often its table was read since, and was unchanged.
 };
 using LoadPtr = std::shared_ptr<Load>;
 
@@ -114,7 +118,7 @@ private:
         std::optional<std::uint32_t> blamed_by;  // A statement that passed with no other record.
     };
     struct StatementState {
-        std::uint64_t passed_at = 0;  // The last outcome where a row of it passed.
+        std::uint64_t passed_at = 0;  // Of the rows that passed, when the last was sent.
         std::size_t blamed = 0;       // Records since then, without a neighbour that passed.
     };
     // What one outcome says of a chunk.
@@ -124,6 +128,7 @@ private:
         bool certain = false;                           // A table's fault, told at once.
         bool isolate = false;                           // Rows of batches were invalid.
         std::map<std::uint32_t, std::size_t> suspects;  // Records that were, by statement.
+        std::set<std::uint32_t> changed;  // Statements that refuse what they have taken before.
         std::vector<Rejection> rejections;
     };
 

@@ -122,6 +122,7 @@ void Flow::end_route_fault(std::uint32_t route) {
             load->alone = false;
             load->refusals = 0;
             load->refused_at = 0;
+            load->refused_before = 0;
             load->confirmations = 0;
         }
         queue_.push_front(std::move(load));

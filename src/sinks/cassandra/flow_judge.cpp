@@ -58,7 +58,8 @@ void Flow::settle_passed(Load& load, const WriteOutcome& outcome) {
             continue;
         }
         const std::uint32_t row = chunk.row_at(i);
-        state_of(chunk.statement_of(row)) = {.passed_at = outcomes_, .blamed = 0};
+        StatementState& state = state_of(chunk.statement_of(row));
+        state = {.passed_at = std::max(state.passed_at, load.sent_at), .blamed = 0};
         chunk.settle(row);
     }
 }
@@ -69,14 +70,20 @@ Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
         return std::ranges::find(outcome.errors, code, &Error::code) != outcome.errors.end();
     };
     const bool refused = has(code_unprepared) || has(code_invalid);
-    if (refused && load.refused_at == 0) {
-        load.refused_at = outcomes_;
+    if (refused) {
+        load.refused_before = std::exchange(load.refused_at, outcomes_);
     }
     if (refused && (load.alone || has(code_unprepared)) && ++load.refusals == 1) {
         load.confirmations = 0;
     }
     if (load.alone && load.confirmations >= confirmations_max) {
         verdict.suspects = suspects_of(load.chunk, outcome);
+    }
+    for (const auto& failure : outcome.failures) {
+        const std::uint32_t row = load.chunk.row_at(failure.row);
+        if (load.chunk.has_passed(row) && outcome.errors[failure.error].code == code_invalid) {
+            verdict.changed.insert(load.chunk.statement_of(row));
+        }
     }
     for (const auto& failure : outcome.failures) {
         judge_row(load, load.chunk.row_at(failure.row), outcome.errors[failure.error], verdict);
@@ -128,7 +135,7 @@ Flow::StatementState& Flow::state_of(std::uint32_t statement) {
 }
 
 bool Flow::has_neighbour(const Load& load, std::uint32_t row) {
-    return state_of(load.chunk.statement_of(row)).passed_at >= load.refused_at;
+    return state_of(load.chunk.statement_of(row)).passed_at >= load.refused_before;
 }
 
 bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& error,
@@ -139,10 +146,13 @@ bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& er
     if (load.chunk.is_letter(row)) {
         return false;  // The dead letters need a table that takes every record.
     }
-    if (load.refusals < refusals_max || has_neighbour(load, row)) {
-        return load.refusals >= refusals_max;
-    }
     const std::uint32_t statement = load.chunk.statement_of(row);
+    if (load.refusals < refusals_max || verdict.changed.contains(statement)) {
+        return false;
+    }
+    if (has_neighbour(load, row)) {
+        return true;
+    }
     const auto suspects = verdict.suspects.find(statement);
     return suspects != verdict.suspects.end() &&
            state_of(statement).blamed + suspects->second < blamed_max;
