@@ -45,15 +45,6 @@ Error too_large(const Record& record, Bytes most) {
             .hint = "give the process more `memory`"};
 }
 
-// Where it is found again stays.
-Record without_content(const Record& record) {
-    Record rest = record;
-    rest.key.reset();
-    rest.value.reset();
-    rest.headers = {};
-    return rest;
-}
-
 }  // namespace
 
 Lane::Lane(LaneOptions options, std::unique_ptr<Destination> destination, Logger log)
@@ -255,7 +246,11 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     auto written = fits ? write_rows(partition, record, clock)
                         : fail(too_large(record, lane_.options_.record_max));
     if (!written && lane_.options_.buries && written.error().action == Action::reject) {
-        written = bury(partition, fits ? record : without_content(record), clock, written.error());
+        const Error why = std::move(written).error();
+        written = bury(partition, fits ? record : without_content(record), clock, why);
+        if (!written && fits && written.error().action == Action::reject) {
+            written = bury(partition, without_content(record), clock, why);  // Too large a letter.
+        }
     }
     if (!written) {
         partition.clock = before;  // The record stays in front of the partition's position.

@@ -81,6 +81,14 @@ std::string_view rejection_reason(const Error& error) {
     return found == stages.end() ? "database" : *found;
 }
 
+Record without_content(const Record& record) {
+    Record rest = record;
+    rest.key.reset();
+    rest.value.reset();
+    rest.headers = {};
+    return rest;
+}
+
 Row DeadLetterMapper::map(const Record& record, const Error& error, std::uint32_t target) {
     headers_.assign(1, '[');
     for (const auto& header : record.headers) {

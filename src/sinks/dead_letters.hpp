@@ -27,6 +27,9 @@ struct Letter {
     std::string_view reason;
 };
 
+// Of a record that is too large to be kept: where it is found again stays.
+Record without_content(const Record& record);
+
 // Record to the row of a table of dead letters. Pure. One per thread.
 class DeadLetterMapper {
 public:

@@ -250,6 +250,20 @@ def test_a_row_larger_than_cassandra_takes_is_a_bad_record(sluice, make_topic, k
     done.has("is stopped", f"{topic.name}[0]@1")
 
 
+@pytest.mark.parametrize("size", [5_000_000, 13_000_000])  # More than the server takes; more than is sent at once.
+def test_of_a_row_larger_than_cassandra_takes_the_place_is_kept(sluice, make_topic, kafka, own_keyspace, size):
+    topic = make_topic(1, max_message_bytes=15_000_000)
+    large = kafka.new_producer(message_max_bytes=15_000_000)
+    topic.send("0")
+    large.produce(topic.name, json.dumps("y" * size), partition=0)
+    assert large.flush(60) == 0
+    topic.send("1")
+    file = sluice.config(topic, "", None, own_keyspace, dead_letters="{table: lost}")
+    sluice.drain_file(file, timeout=60).expect(0).has("1 records went to the dead letters")
+    assert sorted(row[0] for row in own_keyspace.rows("SELECT kafka_offset FROM {ks}.events")) == [0, 2]
+    assert own_keyspace.rows("SELECT kafka_offset, key, value FROM {ks}.lost") == [(1, None, None)]
+
+
 @pytest.mark.slow
 def test_a_record_that_only_the_server_refuses_is_a_bad_record_also_without_neighbours(sluice, make_topic,
                                                                                        keyspace, table):

@@ -83,6 +83,28 @@ def test_a_locked_table_holds_up_no_other_topic(sluice, make_topic, database):
     process.stop().expect(0)
 
 
+@pytest.mark.slow
+def test_two_locked_tables_leave_the_third_its_time(sluice, make_topic, database):
+    """One writer for all: each of them is waited for until its lock's timeout, again and again."""
+    first, second, fine = make_topic(1), make_topic(1), make_topic(1)
+    database.execute("CREATE TABLE t (n int)", "CREATE TABLE u (n int)")
+    for topic in (first, second):
+        topic.send('{"n": 1}')
+    routes = (f"    postgres: {{table: t}}\n  - topic: {second.name}\n    postgres: {{table: u}}\n"
+              f"  - topic: {fine.name}\n    postgres: true\n")
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE t, u")
+        process = sluice.start("run", "-c", sluice.config(first, routes, database, pool=1))
+        for route in (1, 2):
+            process.wait_for(f"route {route} can't be written, tried again: .*lock timeout", 60)
+        for number in range(3):
+            fine.send(str(number))
+            eventually(lambda: database.value("SELECT count(*) FROM events") == number + 1, 60, "the third goes on")
+    for table in ("t", "u"):
+        eventually(lambda at=table: database.value(f"SELECT count(*) FROM {at}") == 1, 90, "the row")
+    process.stop().expect(0)
+
+
 def test_a_locked_table_takes_nothing_of_the_rate(sluice, make_topic, database):
     """More of its records than the rate lets be on their way (half a second's) are fetched and wait."""
     locked, fine = make_topic(1), make_topic(1)

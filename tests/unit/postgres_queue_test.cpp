@@ -94,7 +94,7 @@ TEST_F(Queue, WhatWaitsForItsTableTakesNoRoomAndIsWaitedForUntilGivenUp) {
     queue_.done(filled(1).bytes());
     EXPECT_TRUE(room());
 
-    auto resumed = queue_.take_resumed();
+    auto resumed = queue_.take_resumed(1);
     ASSERT_TRUE(resumed);
     EXPECT_FALSE(room());
     queue_.suspend(std::move(*resumed));
@@ -157,6 +157,24 @@ TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
     EXPECT_FALSE(queue_.take_batch(1));
 }
 
+// In doubt, and with no room for more: what can tell whose fault the error is, is there already.
+TEST_F(Queue, ABatchThatBeginsAnewComesWithWhatIsQueuedBehindIt) {
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.push(filled(0));
+    queue_.push(filled(1));
+    queue_.suspend({*std::move(batch), std::nullopt, Deadline::in(0ms)});
+    const auto resumed = queue_.take_resumed(1);
+    ASSERT_TRUE(resumed);
+    EXPECT_EQ(resumed->batch.pieces().size(), 2U);
+    queue_.done(resumed->batch.bytes());
+    EXPECT_FALSE(queue_.holds(0));
+    EXPECT_TRUE(queue_.holds(1));
+    EXPECT_EQ(outbox_.waiting().aside, 0U);
+    EXPECT_EQ(outbox_.waiting().moving, filled(1).bytes());
+}
+
 // Its partitions have moved away: nobody waits for the table any more, and nothing is tried on.
 TEST_F(Queue, ABatchThatWaitsForItsTableIsDroppedWithItsLastPartition) {
     for (std::uint64_t epoch = 1; epoch <= 2; ++epoch) {
@@ -177,7 +195,7 @@ TEST_F(Queue, ABatchThatWaitsForItsTableIsDroppedWithItsLastPartition) {
         }
         EXPECT_FALSE(queue_.holds(0));
         EXPECT_FALSE(queue_.holds(std::nullopt));
-        EXPECT_FALSE(queue_.take_resumed());
+        EXPECT_FALSE(queue_.take_resumed(1));
         EXPECT_EQ(outbox_.waiting().aside, 0U);
         EXPECT_EQ(outbox_.waiting().moving, 0U);
     }

@@ -140,4 +140,9 @@ Error translate(std::int32_t kind, std::int32_t cql_code, std::string_view messa
     return error;
 }
 
+bool is_too_large(const Error& error) {
+    return error.detail.find("oversized mutation") != std::string::npos ||
+           error.detail.find("exceeds allowed maximum") != std::string::npos;
+}
+
 }  // namespace sluice::cassandra

@@ -20,4 +20,8 @@ inline constexpr std::string_view code_invalid = "0x2200";
 inline constexpr std::string_view code_unprepared = "0x2500";
 inline constexpr std::string_view code_not_sent = "not sent";
 
+// Cassandra's MutationExceededMaxSizeException and its limit of a message: no table and no
+// neighbour makes this row fit, so that none needs to be waited for.
+[[nodiscard]] bool is_too_large(const Error& error);
+
 }  // namespace sluice::cassandra

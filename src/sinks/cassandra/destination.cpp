@@ -295,7 +295,10 @@ private:
             chunk.forget(piece, offset);
         } else {
             chunk.forget(piece, offset);
-            SLUICE_TRY(add_letter(chunk, piece, record, clock, error));
+            // What the server did not take for its size it would not take as a letter either.
+            SLUICE_TRY(add_letter(chunk, piece,
+                                  is_too_large(error) ? without_content(record) : record, clock,
+                                  error));
         }
         note_letter(from, offset, error);
         return {};

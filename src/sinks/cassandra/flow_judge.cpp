@@ -17,8 +17,6 @@ constexpr unsigned confirmations_max = 5;
 // with PostgreSQL. Less would take a burst of bad records for it.
 constexpr std::size_t blamed_max = 16;
 
-// Cassandra's MutationExceededMaxSizeException and its limit of a message: no table and no
-// neighbour makes this row fit, so that none needs to be waited for.
 Error rejected(Error error, const TopicPartition& partition, Offset offset) {
     error.action = Action::reject;
     const std::string table = std::exchange(error.where, partition.at(offset));
@@ -40,11 +38,6 @@ std::map<std::uint32_t, std::size_t> suspects_of(const Chunk& chunk, const Write
         ++suspects[statement];
     }
     return suspects;
-}
-
-bool is_too_large(const Error& error) {
-    return error.detail.find("oversized mutation") != std::string::npos ||
-           error.detail.find("exceeds allowed maximum") != std::string::npos;
 }
 
 }  // namespace

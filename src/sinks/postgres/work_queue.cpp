@@ -198,7 +198,25 @@ std::optional<Acquire> WorkQueue::take_acquire() {
     return acquire;
 }
 
-std::optional<Suspended> WorkQueue::take_resumed() {
+std::size_t WorkQueue::suspended() const {
+    const std::lock_guard lock(mutex_);
+    return suspended_.size();
+}
+
+void WorkQueue::fill(Batch& batch, std::size_t bytes_max, bool in_doubt) {
+    auto& queue = pieces_[batch.route()];
+    const auto takes_more = [&] {
+        return batch.empty() || batch.bytes() < bytes_max ||
+               (in_doubt && batch.records() <= others_max);
+    };
+    while (!queue.empty() && takes_more()) {
+        in_flight_.push_back(queue.front().partition);
+        batch.add(std::move(queue.front()));
+        queue.pop_front();
+    }
+}
+
+std::optional<Suspended> WorkQueue::take_resumed(std::size_t bytes_max) {
     const std::lock_guard lock(mutex_);
     const auto due = std::ranges::find_if(
         suspended_, [](const auto& entry) { return entry.second.until.passed(); });
@@ -213,6 +231,9 @@ std::optional<Suspended> WorkQueue::take_resumed() {
     route_in_flight_ = resumed.batch.route();
     for (const auto& piece : resumed.batch.pieces()) {
         in_flight_.push_back(piece.partition);
+    }
+    if (!resumed.protocol) {
+        fill(resumed.batch, bytes_max, true);
     }
     return resumed;
 }
@@ -233,16 +254,7 @@ std::optional<Batch> WorkQueue::take_batch(std::size_t bytes_max) {
     route_in_flight_ = last_route_;
     const bool in_doubt = put_back_.erase(last_route_) > 0;
     Batch batch(chosen->first);
-    auto& queue = chosen->second;
-    const auto takes_more = [&] {
-        return batch.empty() || batch.bytes() < bytes_max ||
-               (in_doubt && batch.records() <= others_max);
-    };
-    while (!queue.empty() && takes_more()) {
-        in_flight_.push_back(queue.front().partition);
-        batch.add(std::move(queue.front()));
-        queue.pop_front();
-    }
+    fill(batch, bytes_max, in_doubt);
     return batch;
 }
 

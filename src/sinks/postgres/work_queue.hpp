@@ -63,7 +63,9 @@ public:
     // Waits for something to do; false when there is nothing more in this life.
     bool wait();
     std::optional<Acquire> take_acquire();  // One that is due.
-    std::optional<Suspended> take_resumed();
+    // One that begins anew comes with what is queued behind it, as take_batch() has it.
+    std::optional<Suspended> take_resumed(std::size_t bytes_max);
+    [[nodiscard]] std::size_t suspended() const;  // Routes.
     // Routes take turns, so that a busy one can't starve the others.
     std::optional<Batch> take_batch(std::size_t bytes_max);
     // What take_batch() or take_resumed() gave is through with; `bytes` are free again.
@@ -97,6 +99,8 @@ private:
     // When something that waits is to be tried again.
     [[nodiscard]] Deadline next_due() const;
     void close(const TopicPartition& partition, std::uint64_t epoch);
+    // Of its route, and on its way from then on. In doubt: enough to tell whose fault an error is.
+    void fill(Batch& batch, std::size_t bytes_max, bool in_doubt);
 
     Outbox& outbox_;
     mutable std::mutex mutex_;

@@ -23,9 +23,6 @@ constexpr auto statement_wait = 75s;
 // A deferred constraint that fails is an error of its own, so that COMMIT has none of a record's.
 constexpr auto commit_sql = "SET CONSTRAINTS ALL IMMEDIATE; COMMIT";
 constexpr auto constraints_sql = "SET CONSTRAINTS ALL IMMEDIATE";
-// How soon a table that could not be written is tried again, and a batch where more records must
-// tell whose fault an error is.
-constexpr auto suspended_wait = 2s;
 // How long the brokers may take to acknowledge dead letters before that is told, and tried again.
 constexpr auto settle_wait = 5s;
 // How long the lookup of an unanswered COMMIT waits for what is left of that transaction.
@@ -76,7 +73,10 @@ void Writer::run() {
 }
 
 void Writer::write_next() {
-    if (auto resumed = queue_.take_resumed()) {
+    // In turns, so that tables which are locked for long leave the others theirs.
+    auto resumed = was_resumed_ ? std::nullopt : queue_.take_resumed(plan_.batch_bytes_max);
+    was_resumed_ = resumed.has_value();
+    if (resumed) {
         write(std::move(resumed->batch), std::move(resumed->protocol));
     } else if (auto batch = queue_.take_batch(plan_.batch_bytes_max)) {
         write(std::move(*batch), std::nullopt);
@@ -106,6 +106,7 @@ void Writer::take(Connection connection) {
 
 void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
     const std::size_t bytes = batch.bytes();
+    const auto began = std::chrono::steady_clock::now();
     window_max_ = std::numeric_limits<std::size_t>::max();
     // A resumed protocol waits for the end of its pause.
     Command next = protocol ? protocol->on({}) : Command{};
@@ -116,26 +117,17 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
             next = protocol->start(connection_.has_value());
         }
         const Ended ended = drive(batch, *protocol, next);
-        if (ended == Ended::suspended || ended == Ended::set_aside) {
-            skipped_.clear();  // Other batches come before this one goes on.
-            outbox_.vacate(bytes - batch.bytes());
-            if (ended == Ended::set_aside) {
-                protocol.reset();
-            }
-            queue_.suspend({std::move(batch), std::move(protocol), Deadline::in(suspended_wait)});
-            end_idle_waits();
-            return;
-        }
-        if (ended == Ended::doubtful) {
-            outbox_.vacate(bytes - batch.bytes());
-            queue_.put_back(std::move(batch), Deadline::in(suspended_wait));
-            end_idle_waits();
-            return;
-        }
         if (ended == Ended::stopped) {
             break;
         }
-        protocol.reset();
+        if (ended != Ended::suspended) {
+            protocol.reset();  // It begins anew.
+        }
+        if (ended == Ended::suspended || ended == Ended::set_aside || ended == Ended::doubtful) {
+            outbox_.vacate(bytes - batch.bytes());
+            lay_aside(std::move(batch), std::move(protocol), ended, began);
+            return;
+        }
     }
     // Also where nothing was committed: what was fenced or rejected waits no longer.
     waits_.end(name_, batch.route());

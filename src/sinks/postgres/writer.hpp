@@ -85,6 +85,9 @@ private:
     void drop_record(Batch& batch, const Command& command);
     void bury_record(Batch& batch, const Command& command);
     Ended wait_for_others(Batch& batch, const Command& command);
+    // A batch that waits for its table, or for more records. `began`: this attempt.
+    void lay_aside(Batch batch, std::optional<WriteProtocol> protocol, Ended ended,
+                   std::chrono::steady_clock::time_point began);
 
     const WriterPlan& plan_;
     Outbox& outbox_;
@@ -101,6 +104,7 @@ private:
     // What triggers skipped in the window that was written last, by table.
     std::vector<std::uint64_t> skipped_;
     DeadLetterMapper dead_letter_mapper_;
+    bool was_resumed_ = false;    // The batch before had waited for its table.
     bool unsettled_ = false;      // Dead letters of the batch are on their way to their topic.
     std::size_t window_max_ = 0;  // Of the protocol that comes next; see Rules.
 

@@ -9,6 +9,9 @@ namespace {
 // After a refused record the next window is no larger than twice what went through before it: a
 // window that meets the next one is written in vain.
 constexpr std::size_t window_after_refusal_min = 16;
+// How soon a table that could not be written is tried again, and a batch where more records must
+// tell whose fault an error is.
+constexpr std::chrono::milliseconds suspended_wait{2000};
 
 Error error_at(const Batch& batch, const Command& command) {
     const auto [index, offset] = batch.record_at(command.record);
@@ -129,6 +132,23 @@ Writer::Ended Writer::wait_for_others(Batch& batch, const Command& command) {
         return Ended::stopped;
     }
     return fetched ? Ended::doubtful : Ended::set_aside;
+}
+
+void Writer::lay_aside(Batch batch, std::optional<WriteProtocol> protocol, Ended ended,
+                       std::chrono::steady_clock::time_point began) {
+    if (ended == Ended::doubtful) {
+        queue_.put_back(std::move(batch), Deadline::in(suspended_wait));
+    } else {
+        skipped_.clear();  // Other batches come before this one goes on.
+        // A lock is waited for within the attempt, and each of several tables may have one: half of
+        // the time, at least, is for the other routes.
+        const auto took = std::chrono::ceil<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - began);
+        const auto routes = static_cast<std::int64_t>(queue_.suspended()) + 1;
+        queue_.suspend({std::move(batch), std::move(protocol),
+                        Deadline::in(std::max(suspended_wait, took * routes))});
+    }
+    end_idle_waits();
 }
 
 }  // namespace sluice::postgres
