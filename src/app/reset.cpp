@@ -56,7 +56,7 @@ Result<void> forget_group(const ResetOptions& options, const std::vector<std::st
 Result<void> forget_database(const ResetOptions& options, const std::vector<std::string>& topics) {
     const Deadline deadline = Deadline::in(server_wait);
     if (options.lane == postgres_lane) {
-        SLUICE_TRY(postgres::forget_progress(postgres_options(options.config), deadline));
+        SLUICE_TRY(postgres::forget_progress(postgres_options(options.config), topics, deadline));
     } else {
         SLUICE_TRY(cassandra::forget_progress(cassandra_options(options.config), topics, deadline));
     }

@@ -77,6 +77,24 @@ def test_a_topic_made_again_is_noticed_and_names_reset(sluice, make_topic, kafka
 
 
 @pytest.mark.parametrize("lane", ["postgres", "cassandra"])
+def test_a_partition_that_only_the_new_topic_has_is_refused_like_the_others(sluice, make_topic, kafka, database, keyspace, lane):
+    """Else a reset would write its records twice."""
+    topic = make_topic(1)
+    topic.send("1", "2")
+    places = (database, None) if lane == "postgres" else (None, keyspace)
+    sluice.drain(topic, *places).expect(0)
+    kafka.delete(topic.name)
+    kafka.create(topic.name, 2)
+    kafka.producer = kafka.new_producer()  # The other one knows one partition.
+    topic.send("11", "12", partition=1)
+    sluice.drain(topic, *places).expect(1).has("made again", f"sluice reset --lane {lane}")
+    if lane == "postgres":
+        assert numbers(database) == [1, 2]
+    else:
+        assert len(verify.cassandra_events(keyspace, topic)) == 2
+
+
+@pytest.mark.parametrize("lane", ["postgres", "cassandra"])
 def test_a_topic_made_again_during_a_run_stops_its_partitions(sluice, make_topic, kafka, database,
                                                               keyspace, lane):
     topic = make_topic(1)

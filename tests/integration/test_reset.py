@@ -36,6 +36,19 @@ def test_reset_of_one_lane_leaves_the_other(sluice, topic, database, keyspace):
     done.has("postgres", "starts afresh").has("cassandra", "continues")
 
 
+def test_reset_of_one_topic_leaves_the_others(sluice, make_topic, database):
+    first, second = make_topic(1), make_topic(1)
+    for topic in (first, second):
+        topic.send("1", "2")
+    both = sluice.config(first, f"    postgres: true\n  - topic: {second.name}\n    postgres: true", database)
+    sluice.drain_file(both).expect(0)
+    one = sluice.config(first, "    postgres: true", database)
+    sluice.run("reset", "--lane", "postgres", "--yes", "-c", one).expect(0)
+    sluice.drain_file(both).expect(0).has(f"'{first.name}': starts afresh").has(f"'{second.name}': continues")
+    rows = dict(database.rows("SELECT kafka_topic, count(*) FROM events GROUP BY 1"))
+    assert rows == {first.name: 4, second.name: 2}
+
+
 def test_reset_without_a_terminal_needs_yes(sluice, topic, database):
     topic.send("1")
     sluice.drain(topic, database).expect(0)

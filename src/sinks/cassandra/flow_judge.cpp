@@ -71,6 +71,11 @@ Flow::Verdict Flow::judge(Load& load, const WriteOutcome& outcome) {
     }
     if (load.alone && load.confirmations >= confirmations_max) {
         verdict.suspects = suspects_of(load.chunk, outcome);
+        // Remembered until a row passes: the chunk that has shown it may lose its partitions.
+        for (const auto& [statement, records] : verdict.suspects) {
+            StatementState& state = state_of(statement);
+            state.blamed = state.blamed + records >= blamed_max ? blamed_max : state.blamed;
+        }
     }
     for (const auto& failure : outcome.failures) {
         const std::uint32_t row = load.chunk.row_at(failure.row);

@@ -323,7 +323,8 @@ std::unique_ptr<Destination> make_destination(DestinationOptions options, std::v
                                                  std::move(log));
 }
 
-Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline deadline) {
+Result<std::size_t> forget_progress(const DestinationOptions& options,
+                                    std::span<const std::string> topics, Deadline deadline) {
     auto connection = Connection::open(connect_options(options, nullptr), deadline);
     if (!connection) {
         return fail(std::move(connection).error().error);
@@ -337,11 +338,12 @@ Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline 
         return std::size_t{0};
     }
     const ReplayedTable replayed(options.schema, options.pipeline);
-    auto also = replayed.forget(*connection, deadline);
+    auto also = replayed.forget(*connection, OffsetsTable::rows_of(options.pipeline, topics),
+                                deadline);
     if (!also) {
         return fail(std::move(also).error().error);
     }
-    auto forgotten = offsets.forget(*connection, *also, deadline);
+    auto forgotten = offsets.forget(*connection, topics, *also, deadline);
     if (!forgotten) {
         return fail(std::move(forgotten).error().error);
     }

@@ -31,7 +31,8 @@ ConnectOptions connect_options(const DestinationOptions& options, const Interrup
 std::unique_ptr<Destination> make_destination(DestinationOptions options, std::vector<Route> routes,
                                               Logger log);
 
-// Deletes the pipeline's progress. Tells how many partitions had one.
-Result<std::size_t> forget_progress(const DestinationOptions& options, Deadline deadline);
+// Deletes the pipeline's progress on these topics. Tells how many partitions had one.
+Result<std::size_t> forget_progress(const DestinationOptions& options,
+                                    std::span<const std::string> topics, Deadline deadline);
 
 }  // namespace sluice::postgres

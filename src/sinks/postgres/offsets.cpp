@@ -270,14 +270,24 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
         deadline);
 }
 
-Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection, const std::string& also,
-                                            Deadline deadline) const {
+std::string OffsetsTable::rows_of(const std::string& pipeline,
+                                  std::span<const std::string> topics) {
+    std::string names;
+    for (const auto& topic : topics) {
+        names += (names.empty() ? "" : ", ") + quote_literal(topic);
+    }
+    return "pipeline = " + quote_literal(pipeline) + " AND topic IN (" + names + ")";
+}
+
+Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection,
+                                            std::span<const std::string> topics,
+                                            const std::string& also, Deadline deadline) const {
     // One that waits for a frozen owner's row must not be left behind: it would go on later.
     auto deleted = or_roll_back(
         connection,
-        nth_from_end(connection.script(fmt::format("{}{}DELETE FROM {} WHERE pipeline = {}; COMMIT",
+        nth_from_end(connection.script(fmt::format("{}{}DELETE FROM {} WHERE {}; COMMIT",
                                                    begin_transaction(connection, usual_lock_wait),
-                                                   also, table_, quote_literal(pipeline_)),
+                                                   also, table_, rows_of(pipeline_, topics)),
                                        deadline),
                      1),
         deadline);

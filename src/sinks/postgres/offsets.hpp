@@ -49,9 +49,13 @@ public:
     // second finds the rows of the first.
     Outcome<void> begin(Connection& connection, std::span<const Position> positions,
                         Deadline deadline) const;
-    // Runs `also` in the same transaction. Tells how many rows there were.
-    Outcome<std::uint64_t> forget(Connection& connection, const std::string& also,
-                                  Deadline deadline) const;
+    // What of this table and of its neighbours is one pipeline's, for some topics: a condition.
+    [[nodiscard]] static std::string rows_of(const std::string& pipeline,
+                                             std::span<const std::string> topics);
+    // Deletes the rows_of() the topics, and runs `also` in the same transaction. Tells how many
+    // rows there were.
+    Outcome<std::uint64_t> forget(Connection& connection, std::span<const std::string> topics,
+                                  const std::string& also, Deadline deadline) const;
 
     struct Advanced {
         std::uint64_t matched = 0;  // Offset rows.

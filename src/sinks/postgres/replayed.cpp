@@ -47,11 +47,10 @@ std::string ReplayedTable::take(const LetterInfo& letter) const {
                        letter.timestamp_ms.value_or(-1));
 }
 
-Outcome<std::string> ReplayedTable::forget(Connection& connection, Deadline deadline) const {
-    return exists(connection, deadline).map([this](bool there) {
-        return there ? "DELETE FROM " + table_ + " WHERE pipeline = " + quote_literal(pipeline_) +
-                           "; "
-                     : std::string{};
+Outcome<std::string> ReplayedTable::forget(Connection& connection, const std::string& condition,
+                                           Deadline deadline) const {
+    return exists(connection, deadline).map([&](bool there) {
+        return there ? "DELETE FROM " + table_ + " WHERE " + condition + "; " : std::string{};
     });
 }
 

@@ -19,9 +19,10 @@ public:
     Outcome<void> prepare(Connection& connection, Deadline deadline) const;
     // The statement that remembers the letter, and touches no row where it is remembered.
     [[nodiscard]] std::string take(const LetterInfo& letter) const;
-    // The statement that forgets all of the pipeline, which reads its topics again; empty where
-    // there is no table.
-    Outcome<std::string> forget(Connection& connection, Deadline deadline) const;
+    // The statement that deletes what the condition says, of topics that are read again; empty
+    // where there is no table.
+    Outcome<std::string> forget(Connection& connection, const std::string& condition,
+                                Deadline deadline) const;
 
 private:
     Outcome<bool> exists(Connection& connection, Deadline deadline) const;

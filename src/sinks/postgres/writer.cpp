@@ -159,6 +159,7 @@ Writer::Ended Writer::pause(const Batch& batch, const Command& command) {
         of_tables = !is_offset_held(batch, command.window);
     }
     if (of_tables && connection_) {
+        waits_.end(name_, std::nullopt);  // The database answers.
         waits_.begin(name_, batch.route(), error);
         if (!queue_.ending()) {
             return Ended::suspended;

@@ -57,6 +57,12 @@ Outcome<std::vector<Position>> Writer::lock_or_begin(const AcquireRequest& reque
     if (known->empty()) {
         return tl::unexpected(Failure{.error = progress_lost(), .copy_line = {}, .column = {}});
     }
+    // One that only the topic has that was made again is refused as its others are.
+    const auto former = std::ranges::find_if(
+        *known, [&](const Position& each) { return each.topic_id != request.topic_id; });
+    if (former != known->end()) {
+        return std::vector{*former};
+    }
     // A partition that appeared after the topic's first start: it begins at its beginning.
     const std::array fresh{Position{.partition = request.partition,
                                     .topic_id = request.topic_id,
@@ -160,6 +166,9 @@ void Writer::answer(Acquire acquire) {
     waits_.end(request.partition.to_string(), std::nullopt);
     waits_.end(name_, std::nullopt);
     if (stops) {
+        if (locked.error().lost) {
+            drop_connection();
+        }
         outbox_.post(Refused{request.partition, std::move(locked).error().error});
         return;
     }
