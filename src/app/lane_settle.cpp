@@ -36,6 +36,7 @@ void Lane::Worker::watch_topics() {
     if (!next_topic_check_.passed()) {
         return;
     }
+    const auto known = Deadline::in(topic_known_for);
     const auto described = consumer_->admin().describe(topic_names(),
                                                        Deadline::in(topic_check_wait));
     next_topic_check_ = Deadline::in(topic_check_every);
@@ -47,13 +48,13 @@ void Lane::Worker::watch_topics() {
         log_->info("kafka answers again");
         kafka_trouble_.reset();
     }
-    note_topics(*described);
+    note_topics(*described, known);
     ask_ends();
 }
 
-// `described`: all of the lane's topics, in its order.
-void Lane::Worker::note_topics(std::span<const kafka::TopicInfo> described) {
-    topics_known_ = Deadline::in(topic_known_for);
+// `described`: all of the lane's topics, in its order. `known`: from when they were asked for on.
+void Lane::Worker::note_topics(std::span<const kafka::TopicInfo> described, Deadline known) {
+    topics_known_ = known;
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         LaneTopic& topic = topics_[i];
         const kafka::TopicInfo& info = described[i];
@@ -159,8 +160,9 @@ void Lane::Worker::settle_assigned() {
 Result<void> Lane::Worker::settle(std::span<const TopicPartition> partitions) {
     failpoint("lane.assigned");
     const auto deadline = Deadline::in(settle_wait);
+    const auto known = Deadline::in(topic_known_for);
     SLUICE_ASSIGN(const auto described, consumer_->admin().describe(topic_names(), deadline));
-    note_topics(described);
+    note_topics(described, known);
     // Asked for its offsets, a partition without a leader, or of a topic that is gone or not ours
     // to read, would hold up the answer for all.
     std::vector<TopicPartition> led;

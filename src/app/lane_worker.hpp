@@ -64,7 +64,7 @@ private:
     Result<void> settle_one(LanePartition& partition, const kafka::Committed& committed,
                             Deadline deadline);
     void watch_topics();
-    void note_topics(std::span<const kafka::TopicInfo> described);
+    void note_topics(std::span<const kafka::TopicInfo> described, Deadline known);
     void drop_unsure(const kafka::Poll& poll);
     void ask_ends();
     [[nodiscard]] std::string gap_before(const TopicPartition& id);
@@ -176,7 +176,7 @@ private:
     std::unordered_map<TopicPartition, kafka::Committed> ended_elsewhere_;
     struct WaitingRoute {
         Error error;
-        Deadline give_up;  // With --until-end.
+        std::optional<Deadline> give_up;  // With --until-end.
         bool given_up = false;
         bool fetched = false;  // It waits for its own next records.
     };
