@@ -300,3 +300,38 @@ def test_a_record_that_cassandra_refuses_is_a_dead_letter(sluice, make_topic, ow
     assert sorted(row[:2] for row in found) == [(p, n) for p in range(2) for n in (3, 13, 23, 33)]
     assert all(row[2] == "cassandra.write 0x2200" and len(row[3]) > 70_000 for row in found)
     sluice.drain_file(file).expect(0)
+
+
+def test_what_is_mended_behind_many_refused_records_is_written(sluice, make_topic, database):
+    """More than would be a table's fault; then the producer is mended, and the table is as it was."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE t (id int CHECK (id >= 40))")
+    topic.send(*numbers(*range(40)))
+    file = sluice.config(topic, "    postgres: {table: t}", database, **SETTING)
+    process = sluice.start("run", "-c", file)
+    process.wait_for("every record is refused like this")
+    assert not database.has("lost") or letters(database) == []
+    topic.send(*numbers(40))
+    eventually(lambda: len(letters(database)) == 40 and database.rows("SELECT id FROM t") == [(40,)], 20, "all of them")
+    process.wait_for("route 1 can be written again")
+    process.stop().expect(0)
+
+
+def test_what_is_mended_behind_many_that_cassandra_refused_is_written(sluice, make_topic, own_keyspace):
+    """Compressed, so that one fetch has more of them than would be a table's fault."""
+    topic = make_topic(1, compression_type="zstd")
+    own_keyspace.create("CREATE TABLE {ks}.t (id int PRIMARY KEY, v text)")
+    own_keyspace.execute("CREATE INDEX ON {ks}.t (v)")
+    topic.send(*(json.dumps({"id": n, "v": "x" * 70_000}) for n in range(60)))
+    route = "    cassandra: {table: t, columns: {id: value.id, v: value.v}}"
+    process = sluice.start("run", "-c", sluice.config(topic, route, None, own_keyspace, **SETTING))
+    process.wait_for("route 1 can't be written, tried again", 40)
+    sent = 60
+    end = time.monotonic() + 60
+    while len(own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost")) < 60 and time.monotonic() < end:
+        topic.send(f'{{"id": {sent}, "v": "short"}}')
+        sent += 1
+        time.sleep(0.5)
+    assert sorted(own_keyspace.rows("SELECT kafka_offset FROM {ks}.lost")) == [(n,) for n in range(60)]
+    eventually(lambda: sorted(own_keyspace.rows("SELECT id FROM {ks}.t")) == [(n,) for n in range(60, sent)], 20, "the rest")
+    process.stop().expect(0)

@@ -83,6 +83,24 @@ def test_a_locked_table_holds_up_no_other_topic(sluice, make_topic, database):
     process.stop().expect(0)
 
 
+def test_a_locked_table_of_offsets_is_told_and_leaves_no_session_behind(sluice, make_topic, database):
+    """VACUUM FULL, or a session that was forgotten: also who asks for the row's holder would wait."""
+    topic = make_topic(1)
+    database.execute("CREATE TABLE events (data text)")
+    process = sluice.start("run", "-c", sluice.config(topic, "    postgres: true", database))
+    topic.send("1")
+    eventually(lambda: database.value("SELECT count(*) FROM events") == 1, what="the first row")
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice:{topic.name}'"
+    before = database.value(sessions)
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE sluice.offsets")
+        topic.send("2")
+        process.wait_for("waits: .*lock timeout.*another session holds the lock", 30)
+        assert database.value(sessions) == before
+    eventually(lambda: database.value("SELECT count(*) FROM events") == 2, what="the second row")
+    process.stop().expect(0)
+
+
 @pytest.mark.slow
 def test_two_locked_tables_leave_the_third_its_time(sluice, make_topic, database):
     """One writer for all: each of them is waited for until its lock's timeout, again and again."""

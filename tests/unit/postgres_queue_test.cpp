@@ -108,7 +108,7 @@ TEST_F(Queue, ABatchThatIsPutBackKeepsItsRoomAndWaitsForMore) {
     queue_.push(filled(0));
     auto batch = queue_.take_batch(1);
     ASSERT_TRUE(batch);
-    queue_.put_back(*std::move(batch), Deadline::in(1h));
+    queue_.put_back(*std::move(batch), Deadline::in(1h), true);
     EXPECT_FALSE(queue_.take_batch(1));
     EXPECT_FALSE(room());
     EXPECT_TRUE(queue_.busy());
@@ -122,18 +122,34 @@ TEST_F(Queue, ABatchThatIsPutBackKeepsItsRoomAndWaitsForMore) {
     ASSERT_EQ(both->pieces().size(), 2U);
     EXPECT_EQ(both->pieces()[0].from, Offset{0});
 
-    queue_.put_back(*both, Deadline::in(1h));
+    queue_.put_back(*both, Deadline::in(1h), true);
     queue_.close_epoch(here, 1);
     EXPECT_TRUE(room());
     EXPECT_FALSE(queue_.busy());
 }
 
-// Else a large record would stay alone, and nothing would ever tell whose fault its error is.
-TEST_F(Queue, AfterADoubtTheNextBatchHasEnoughRecordsHoweverLargeTheyAre) {
+TEST_F(Queue, ABatchWhoseRecordsFailedAlikeWaitsItsTime) {
     queue_.push(filled(0));
     auto batch = queue_.take_batch(1);
     ASSERT_TRUE(batch);
-    queue_.put_back(*std::move(batch), Deadline::in(1h));
+    queue_.put_back(*std::move(batch), Deadline::in(300ms), false);
+    Piece more = filled(0);
+    more.records = 1;
+    queue_.push(std::move(more));
+    EXPECT_FALSE(queue_.take_batch(1000))
+        << "a table that refuses everything is not asked at each poll";
+    ASSERT_TRUE(queue_.wait());
+    ASSERT_EQ(queue_.take_batch(1000)->pieces().size(), 2U);
+}
+
+// Else a large record would stay alone, and nothing would ever tell whose fault its error is.
+TEST_F(Queue, AfterADoubtTheNextBatchHasEnoughRecordsHoweverLargeTheyAre) {
+    Piece first = filled(0);
+    first.records = 1;
+    queue_.push(std::move(first));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.put_back(*std::move(batch), Deadline::in(1h), true);
     for (std::size_t i = 0; i < 2 * others_max; ++i) {
         Piece more = filled(0);
         more.records = 1;
@@ -146,12 +162,27 @@ TEST_F(Queue, AfterADoubtTheNextBatchHasEnoughRecordsHoweverLargeTheyAre) {
     EXPECT_EQ(queue_.take_batch(1)->records(), 1U) << "without a doubt the bytes count";
 }
 
+// A piece of dead letters that a topic takes has no rows.
+TEST_F(Queue, AfterADoubtRecordsWithoutRowsAreNotEnough) {
+    queue_.push(filled(0));
+    auto batch = queue_.take_batch(1);
+    ASSERT_TRUE(batch);
+    queue_.put_back(*std::move(batch), Deadline::in(1h), true);
+    for (std::size_t i = 0; i < 2 * others_max; ++i) {
+        queue_.push(filled(0));
+    }
+    Piece more = filled(0);
+    more.records = 1;
+    queue_.push(std::move(more));
+    EXPECT_EQ(queue_.take_batch(1)->pieces().size(), 2 * others_max + 2);
+}
+
 TEST_F(Queue, ABatchThatIsPutBackAfterItsEpochsEndIsDropped) {
     queue_.push(filled(0));
     auto batch = queue_.take_batch(1);
     ASSERT_TRUE(batch);
     queue_.close_epoch(here, 1);
-    queue_.put_back(*std::move(batch), Deadline::in(0ms));
+    queue_.put_back(*std::move(batch), Deadline::in(0ms), true);
     EXPECT_FALSE(queue_.busy());
     EXPECT_TRUE(outbox_.wait_for_room(Deadline::in(0ms)));
     EXPECT_FALSE(queue_.take_batch(1));
@@ -268,6 +299,19 @@ TEST_F(Waiters, ARouteIsFetchedWhereAllThatWaitWithItWaitForItsRecords) {
     EXPECT_EQ(heard(), Heard{"still in doubt, fetched"});
     waits_.end("a", 0);
     EXPECT_EQ(heard(), Heard{"goes on"});
+}
+
+// A run that is to end goes by it: for a lock it waits, for a table that must be mended it does
+// not.
+TEST_F(Waiters, OfThoseThatAreLeftAReasonIsHeard) {
+    waits_.begin("a", 0, error("no partition"));
+    waits_.begin("b", 0, error("locked"));
+    EXPECT_EQ(heard(), (Heard{"no partition", "locked"}));
+    waits_.end("b", 0);
+    EXPECT_EQ(heard(), Heard{"no partition"});
+    waits_.begin("b", 0, error("locked"));
+    waits_.begin("b", 0, error("no partition"));
+    EXPECT_EQ(heard(), (Heard{"locked", "no partition"}));
 }
 
 TEST_F(Waiters, RoutesAndTheLaneWaitApart) {

@@ -50,7 +50,8 @@ public:
               routes_.size(), chunks_sending_max,
               [backoff = Backoff()](unsigned attempt) mutable { return backoff.wait(attempt); },
               buries_ ? Flow::Bury(std::bind_front(&CassandraDestination::bury_refused, this))
-                      : Flow::Bury()),
+                      : Flow::Bury(),
+              options_.room.value() / 4),
           mailbox_(std::make_shared<Mailbox>()) {}
 
     ~CassandraDestination() override { close(Deadline::in(0ms)); }

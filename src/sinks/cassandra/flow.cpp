@@ -18,8 +18,10 @@ const auto position_of = [](const auto& rejection) {
 
 }  // namespace
 
-Flow::Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury)
+Flow::Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury,
+           std::size_t alike_bytes_max)
     : sending_max_(sending_max),
+      alike_bytes_max_(alike_bytes_max),
       routes_(routes),
       backoff_(std::move(backoff)),
       bury_(std::move(bury)) {}
@@ -33,9 +35,13 @@ void Flow::add(LoadPtr load) {
         finish(load);
         return;
     }
-    auto& route = routes_[load->chunk.route()];
-    const bool parks = route.fault && route.fault->told;
-    (parks ? route.parked : queue_).push_back(std::move(load));
+    const std::uint32_t route = load->chunk.route();
+    RouteState& state = routes_[route];
+    const bool parks = state.fault && state.fault->told;
+    (parks ? state.parked : queue_).push_back(std::move(load));
+    if (parks && state.fault->fetched) {
+        tell(route, *state.fault, state.fault->error, true);
+    }
 }
 
 LoadPtr Flow::take_back(std::uint32_t route, std::size_t bytes_max) {
@@ -100,7 +106,7 @@ void Flow::put_back(const LoadPtr& load, const Verdict& verdict, TimePoint now) 
     load->alone = load->alone || verdict.isolate;
     if (verdict.table) {
         if (open) {
-            routes_[load->chunk.route()].parked.push_front(load);
+            park(load);
         }
         route_failed(*load, verdict, now);
     } else {
@@ -258,13 +264,20 @@ std::optional<TimePoint> Flow::due() const {
 }
 
 WaitingBytes Flow::waiting() const {
-    std::size_t parked = 0;
+    std::size_t aside = 0;
     for (const auto& route : routes_) {
-        for (const auto& load : route.parked) {
-            parked += load->counted;
-        }
+        // While more of a route is fetched, it takes of the room.
+        aside += route.fault && route.fault->fetched ? 0 : parked_bytes(route);
     }
-    return {.moving = bytes_ - parked, .aside = parked};
+    return {.moving = bytes_ - aside, .aside = aside};
+}
+
+std::size_t Flow::parked_bytes(const RouteState& route) const {
+    std::size_t sum = 0;
+    for (const auto& load : route.parked) {
+        sum += load->counted;
+    }
+    return sum;
 }
 
 bool Flow::busy() const {

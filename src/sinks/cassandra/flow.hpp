@@ -60,7 +60,11 @@ public:
 
     // `sending_max` chunks are under way at once.
     // Without `bury` a record that the server refuses stops its partition.
-    Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury = {});
+    // Of a route that refuses many records alike, more are fetched up to `alike_bytes_max`: one
+    // that passes would show that the others are at fault, but a table that takes nothing must not
+    // fill the room.
+    Flow(std::size_t routes, std::size_t sending_max, Backoff backoff, Bury bury = {},
+         std::size_t alike_bytes_max = 8u << 20);
 
     // Takes what was sealed.
     void add(LoadPtr load);
@@ -101,6 +105,7 @@ private:
         unsigned attempts = 0;
         TimePoint due;
         bool told = false;       // The lane knows; a route's chunks are parked from then on.
+        bool fetched = false;    // More of the route is: so many records fail alike, one may pass.
         std::size_t probes = 0;  // Queued or under way.
         bool passed = false;     // One of them went through.
     };
@@ -126,6 +131,7 @@ private:
         std::optional<Error> database;
         std::optional<Error> table;
         bool certain = false;                           // A table's fault, told at once.
+        bool alike = false;                             // Only because so many records fail so.
         bool isolate = false;                           // Rows of batches were invalid.
         std::map<std::uint32_t, std::size_t> suspects;  // Records that were, by statement.
         std::set<std::uint32_t> changed;  // Statements that refuse what they have taken before.
@@ -145,8 +151,8 @@ private:
     void database_failed(Load& load, const Error& error, TimePoint now);
     void database_passed();
     // Of a row that is invalid on its own.
-    bool is_records_fault(const Load& load, std::uint32_t row, const Error& error,
-                          const Verdict& verdict);
+    enum class Blame : std::uint8_t { record, table, alike };
+    Blame blame(const Load& load, std::uint32_t row, const Error& error, const Verdict& verdict);
     bool has_neighbour(const Load& load, std::uint32_t row);
     StatementState& state_of(std::uint32_t statement);
     bool may_probe_database(TimePoint now);
@@ -154,12 +160,15 @@ private:
     void route_failed(Load& load, const Verdict& verdict, TimePoint now);
     void end_probe(Load& load, bool passed, TimePoint now);
     void end_route_fault(std::uint32_t route);
-    void tell(std::uint32_t route, Fault& fault, Error error);
+    void tell(std::uint32_t route, Fault& fault, Error error, bool alike);
+    void park(LoadPtr load);
+    [[nodiscard]] std::size_t parked_bytes(const RouteState& route) const;
     void sweep();
     void end_idle_faults();
     void finish(LoadPtr load);
 
     std::size_t sending_max_;
+    std::size_t alike_bytes_max_;
     std::vector<LoadPtr> all_;  // What was added and is not through.
     std::deque<LoadPtr> queue_;
     std::vector<RouteState> routes_;

@@ -73,7 +73,7 @@ void Flow::route_failed(Load& load, const Verdict& verdict, TimePoint now) {
         fault->error = *verdict.table;
     }
     if (verdict.certain) {
-        tell(route, *fault, *verdict.table);
+        tell(route, *fault, *verdict.table, verdict.alike);
     }
     const bool probe = std::exchange(load.route_probe, false) && fault->probes > 0;
     fault->probes -= probe ? 1 : 0;
@@ -129,20 +129,30 @@ void Flow::end_route_fault(std::uint32_t route) {
     }
 }
 
-void Flow::tell(std::uint32_t route, Fault& fault, Error error) {
+void Flow::tell(std::uint32_t route, Fault& fault, Error error, bool alike) {
+    const bool fetched = alike && parked_bytes(routes_[route]) < alike_bytes_max_;
     const bool changed = !fault.told || fault.error.code != error.code ||
-                         fault.error.detail != error.detail;
+                         fault.error.detail != error.detail || fault.fetched != fetched;
     fault.error = std::move(error);
     fault.told = true;
+    fault.fetched = fetched;
     if (!changed) {
         return;
     }
-    events_.emplace_back(Waiting{fault.error, route});
+    events_.emplace_back(Waiting{fault.error, route, fetched});
     const auto ours = [&](const LoadPtr& load) {
         return load->chunk.route() == route && !load->route_probe;
     };
     std::ranges::copy_if(queue_, std::back_inserter(routes_[route].parked), ours);
     std::erase_if(queue_, ours);
+}
+
+// What was tried most often stays in front, what has just come behind.
+void Flow::park(LoadPtr load) {
+    auto& parked = routes_[load->chunk.route()].parked;
+    const auto behind = std::ranges::find_if(
+        parked, [&](const LoadPtr& other) { return other->confirmations <= load->confirmations; });
+    parked.insert(behind, std::move(load));
 }
 
 std::optional<std::uint32_t> Flow::stale(TimePoint now) const {
@@ -161,15 +171,17 @@ void Flow::refreshed(std::uint32_t route, std::optional<Error> wrong, TimePoint 
     if (wrong) {
         ++counts_.retries[retry_class(*wrong)];
         if (wrong->action != Action::retry) {
-            tell(route, *state.fault, std::move(*wrong));
+            tell(route, *state.fault, std::move(*wrong), false);
         }
         state.fault->due = now + backoff_(++state.fault->attempts);
         return;
     }
     state.fault->passed = false;
+    // The second is the one tried least: all of them have their turn.
     while (state.fault->probes < route_probes_max && !state.parked.empty()) {
-        LoadPtr load = std::move(state.parked.front());
-        state.parked.pop_front();
+        const bool newest = state.fault->probes > 0;
+        LoadPtr load = std::move(newest ? state.parked.back() : state.parked.front());
+        newest ? state.parked.pop_back() : state.parked.pop_front();
         load->route_probe = true;
         ++load->confirmations;
         ++state.fault->probes;

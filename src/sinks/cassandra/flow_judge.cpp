@@ -103,9 +103,15 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
     const TopicPartition* partition = load.chunk.pieces()[load.chunk.piece_of(row)].partition;
     if (error.action == Action::stop) {
         refuse(*partition, error);
-    } else if (error.code == code_invalid && !load.alone) {
+        return;
+    }
+    const bool invalid = error.code == code_invalid;
+    if (invalid && !load.alone) {
         verdict.isolate = true;
-    } else if (error.code == code_invalid && is_records_fault(load, row, error, verdict)) {
+        return;
+    }
+    const Blame whose = invalid ? blame(load, row, error, verdict) : Blame::table;
+    if (whose == Blame::record) {
         std::optional<std::uint32_t> blamed_by;
         if (!is_too_large(error) && !has_neighbour(load, row)) {
             blamed_by = load.chunk.statement_of(row);
@@ -118,11 +124,12 @@ void Flow::judge_row(Load& load, std::uint32_t row, const Error& error, Verdict&
              .error = rejected(error, *partition, load.chunk.offset_of(row)),
              .letter = load.chunk.is_letter(row),
              .blamed_by = blamed_by});
-    } else {
-        const bool doubtful = error.code == code_invalid || error.code == code_unprepared;
-        verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
-        verdict.table = error;
+        return;
     }
+    const bool doubtful = invalid || error.code == code_unprepared;
+    verdict.certain = verdict.certain || !doubtful || load.refusals >= refusals_max;
+    verdict.alike = whose == Blame::alike && (verdict.alike || !verdict.table);
+    verdict.table = error;
 }
 
 Flow::StatementState& Flow::state_of(std::uint32_t statement) {
@@ -136,24 +143,27 @@ bool Flow::has_neighbour(const Load& load, std::uint32_t row) {
     return state_of(load.chunk.statement_of(row)).passed_at >= load.refused_before;
 }
 
-bool Flow::is_records_fault(const Load& load, std::uint32_t row, const Error& error,
-                            const Verdict& verdict) {
+Flow::Blame Flow::blame(const Load& load, std::uint32_t row, const Error& error,
+                        const Verdict& verdict) {
     if (is_too_large(error)) {
-        return true;
+        return Blame::record;
     }
     if (load.chunk.is_letter(row)) {
-        return false;  // The dead letters need a table that takes every record.
+        return Blame::table;  // The dead letters need a table that takes every record.
     }
     const std::uint32_t statement = load.chunk.statement_of(row);
     if (load.refusals < refusals_max || verdict.changed.contains(statement)) {
-        return false;
+        return Blame::table;
     }
     if (has_neighbour(load, row)) {
-        return true;
+        return Blame::record;
     }
     const auto suspects = verdict.suspects.find(statement);
-    return suspects != verdict.suspects.end() &&
-           state_of(statement).blamed + suspects->second < blamed_max;
+    const std::size_t records = suspects == verdict.suspects.end() ? 0 : suspects->second;
+    if (state_of(statement).blamed + records >= blamed_max) {
+        return Blame::alike;
+    }
+    return records > 0 ? Blame::record : Blame::table;
 }
 
 }  // namespace sluice::cassandra

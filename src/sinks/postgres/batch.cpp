@@ -151,6 +151,14 @@ std::vector<Advance> Batch::advances(const std::vector<Slice>& slices) const {
     return advances;
 }
 
+std::vector<TopicPartition> Batch::partitions(const Window& window) const {
+    std::vector<TopicPartition> partitions;
+    for (const auto& advance : advances(slices(window))) {
+        partitions.push_back(advance.range.partition);
+    }
+    return partitions;
+}
+
 std::pair<std::size_t, std::size_t> Batch::rows(const Slice& slice, std::size_t table) const {
     const Piece& piece = pieces_[slice.piece];
     const TableRows& rows = piece.tables[table];

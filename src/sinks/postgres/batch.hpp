@@ -36,6 +36,7 @@ public:
     [[nodiscard]] std::vector<Slice> slices(const Window& window) const;
     // One a partition.
     [[nodiscard]] std::vector<Advance> advances(const std::vector<Slice>& slices) const;
+    [[nodiscard]] std::vector<TopicPartition> partitions(const Window& window) const;
     // Rows of table `table` in a slice: [first, last).
     [[nodiscard]] std::pair<std::size_t, std::size_t> rows(const Slice& slice,
                                                            std::size_t table) const;

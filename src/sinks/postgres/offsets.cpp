@@ -31,6 +31,7 @@ std::string begin_transaction(const Connection& connection, std::chrono::millise
         checks_client(connection) ? "SET LOCAL client_connection_check_interval = '500ms'; " : "");
 }
 constexpr std::chrono::seconds usual_lock_wait{10};
+constexpr std::chrono::seconds holder_lock_wait{1};
 constexpr std::string_view op = "postgres.offsets";
 constexpr std::int64_t schema_version = 1;  // Of the tables' columns and their meaning.
 
@@ -42,16 +43,8 @@ Outcome<Rows> last(Outcome<std::vector<Rows>> results) {
     return std::move(results->back());
 }
 
-// The result `from_end` statements before the last.
-Outcome<Rows> nth_from_end(Outcome<std::vector<Rows>> results, std::size_t from_end) {
-    if (!results) {
-        return tl::unexpected(std::move(results).error());
-    }
-    check(results->size() > from_end, "a script has that result");
-    return std::move((*results)[results->size() - 1 - from_end]);
-}
-
-Outcome<void> done(Outcome<std::vector<Rows>> results) {
+template <class T>
+Outcome<void> done(Outcome<T> results) {
     if (!results) {
         return tl::unexpected(std::move(results).error());
     }
@@ -78,6 +71,22 @@ Outcome<T> or_roll_back(Connection& connection, Outcome<T> result, Deadline dead
         }
     }
     return result;
+}
+
+// In a transaction of its own; what the last statement of `sql` gave.
+Outcome<Rows> transact(Connection& connection, std::chrono::milliseconds lock_wait,
+                       const std::string& sql, Deadline deadline) {
+    auto results = or_roll_back(
+        connection,
+        on_primary(connection.script(
+            fmt::format("{}{}; COMMIT", begin_transaction(connection, lock_wait), sql), deadline,
+            op)),
+        deadline);
+    if (!results) {
+        return tl::unexpected(std::move(results).error());
+    }
+    check(results->size() >= 2, "a transaction has a statement and its COMMIT");
+    return std::move((*results)[results->size() - 2]);
 }
 
 std::vector<Position> to_positions(const Rows& rows) {
@@ -191,14 +200,10 @@ Outcome<void> OffsetsTable::create(Connection& connection, Deadline deadline) co
         return tl::unexpected(std::move(there).error());
     }
     // IF NOT EXISTS alone races with another process that does the same.
-    return or_roll_back(
-        connection,
-        done(connection.script(fmt::format("{}SELECT pg_advisory_xact_lock({}); {} {} COMMIT",
-                                           begin_transaction(connection, usual_lock_wait),
-                                           definition_lock, *there ? std::string{} : definition(),
-                                           identity_row()),
-                               deadline)),
-        deadline);
+    return done(transact(connection, usual_lock_wait,
+                         fmt::format("SELECT pg_advisory_xact_lock({}); {} {}", definition_lock,
+                                     *there ? std::string{} : definition(), identity_row()),
+                         deadline));
 }
 
 Outcome<Uuid> OffsetsTable::prepare(Connection& connection, Deadline deadline) const {
@@ -258,16 +263,13 @@ Outcome<void> OffsetsTable::begin(Connection& connection, std::span<const Positi
                                   quote_literal(position.topic_id.to_string()),
                                   position.next.value(), quote_literal(position.start)));
     }
-    return or_roll_back(
-        connection,
-        done(connection.script(
-            fmt::format("{}SELECT pg_advisory_xact_lock({}); "
-                        "INSERT INTO {} (pipeline, topic, partition, topic_id, next_offset, start) "
-                        "VALUES {} ON CONFLICT DO NOTHING; COMMIT",
-                        begin_transaction(connection, usual_lock_wait), definition_lock, table_,
-                        values),
-            deadline)),
-        deadline);
+    return done(transact(
+        connection, usual_lock_wait,
+        fmt::format("SELECT pg_advisory_xact_lock({}); "
+                    "INSERT INTO {} (pipeline, topic, partition, topic_id, next_offset, start) "
+                    "VALUES {} ON CONFLICT DO NOTHING",
+                    definition_lock, table_, values),
+        deadline));
 }
 
 std::string OffsetsTable::rows_of(const std::string& pipeline,
@@ -283,13 +285,9 @@ Outcome<std::uint64_t> OffsetsTable::forget(Connection& connection,
                                             std::span<const std::string> topics,
                                             const std::string& also, Deadline deadline) const {
     // One that waits for a frozen owner's row must not be left behind: it would go on later.
-    auto deleted = or_roll_back(
-        connection,
-        nth_from_end(connection.script(fmt::format("{}{}DELETE FROM {} WHERE {}; COMMIT",
-                                                   begin_transaction(connection, usual_lock_wait),
-                                                   also, table_, rows_of(pipeline_, topics)),
-                                       deadline),
-                     1),
+    auto deleted = transact(
+        connection, usual_lock_wait,
+        fmt::format("{}DELETE FROM {} WHERE {}", also, table_, rows_of(pipeline_, topics)),
         deadline);
     if (!deleted) {
         return tl::unexpected(std::move(deleted).error());
@@ -345,17 +343,11 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
                                                   std::span<const TopicPartition> partitions,
                                                   std::chrono::milliseconds lock_wait,
                                                   Deadline deadline) const {
-    auto rows = or_roll_back(
-        connection,
-        on_primary(nth_from_end(
-            connection.script(fmt::format("{}SELECT topic, partition, topic_id, next_offset, start "
-                                          "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE; "
-                                          "COMMIT",
-                                          begin_transaction(connection, lock_wait), table_,
-                                          key_condition(partitions)),
-                              deadline, op),
-            1)),
-        deadline);
+    auto rows = transact(connection, lock_wait,
+                         fmt::format("SELECT topic, partition, topic_id, next_offset, start "
+                                     "FROM {} WHERE {} ORDER BY topic, partition FOR UPDATE",
+                                     table_, key_condition(partitions)),
+                         deadline);
     if (!rows) {
         return tl::unexpected(std::move(rows).error());
     }
@@ -365,10 +357,10 @@ Outcome<std::vector<Position>> OffsetsTable::lock(Connection& connection,
 // A row's xmax is the transaction that has updated or locked it, and a running transaction holds
 // a lock on its own number.
 Outcome<std::optional<Holder>> OffsetsTable::holder(Connection& connection,
-                                                    const TopicPartition& partition, End end,
-                                                    Deadline deadline) const {
-    const std::array only{partition};
-    auto rows = last(connection.script(
+                                                    std::span<const TopicPartition> partitions,
+                                                    End end, Deadline deadline) const {
+    auto rows = transact(
+        connection, holder_lock_wait,
         fmt::format(
             "SELECT pid, application_name, usename, ours, CASE WHEN ours AND ({} OR pid = {}) THEN "
             "pg_terminate_backend(pid) ELSE false END FROM ("
@@ -378,8 +370,8 @@ Outcome<std::optional<Holder>> OffsetsTable::holder(Connection& connection,
             "ON l.locktype = 'transactionid' AND l.transactionid = o.holder AND l.granted "
             "JOIN pg_stat_activity a ON a.pid = l.pid "
             "WHERE a.pid <> pg_backend_pid() LIMIT 1) found",
-            end.any, end.process, table_, key_condition(only)),
-        deadline));
+            end.any, end.process, table_, key_condition(partitions)),
+        deadline);
     if (!rows) {
         return tl::unexpected(std::move(rows).error());
     }

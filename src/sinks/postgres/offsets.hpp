@@ -73,14 +73,16 @@ public:
                                         std::span<const TopicPartition> partitions,
                                         std::chrono::milliseconds lock_wait,
                                         Deadline deadline) const;
-    // Who keeps this row locked; nothing where nobody does any more. A session of this pipeline
+    // Who keeps one of these rows locked; nothing where nobody does any more; 55P03 where the table
+    // itself is locked for longer than a second. A session of this pipeline
     // and of our own role may be ended, which needs no privilege: any, or that of one process.
     struct End {
         bool any = false;
         int process = 0;
     };
-    Outcome<std::optional<Holder>> holder(Connection& connection, const TopicPartition& partition,
-                                          End end, Deadline deadline) const;
+    Outcome<std::optional<Holder>> holder(Connection& connection,
+                                          std::span<const TopicPartition> partitions, End end,
+                                          Deadline deadline) const;
 
 private:
     [[nodiscard]] std::string definition() const;

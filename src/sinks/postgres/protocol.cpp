@@ -199,15 +199,7 @@ Command WriteProtocol::probe() {
 
 // None of them passed, or failed otherwise.
 void WriteProtocol::end_probes() {
-    if (!enough_probes_) {
-        held_->verdict = Verdict::doubtful;
-        return;
-    }
-    last_error_ = *held_->error;
-    last_error_.action = Action::configure;
-    last_error_.hint = "every record is refused like this: correct the table, or what fills it";
-    held_.reset();
-    after_ = Step::pause;
+    held_->verdict = enough_probes_ ? Verdict::alike : Verdict::doubtful;
 }
 
 Command WriteProtocol::after_probe(const StepResult& result) {

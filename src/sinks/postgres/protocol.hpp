@@ -41,15 +41,16 @@ enum class Verdict : std::uint8_t {
     fenced,     // Somebody else moved an offset row: drop the batch, read its positions again.
     rejected,   // Record `record` can't be written; what is before it may not be written yet.
     doubtful,   // The same, but too few others tell whether it is the table's fault: wait for them.
+    alike,      // The same, and enough others fail so: the table's fault, as long as none passes.
     refused,    // A bug or an unknown world: the partitions of the batch stop.
 };
 
 struct Command {
     Step step = Step::open;
     Window window;
-    std::optional<Error> error;  // pause, and finish with rejected, doubtful or refused.
+    std::optional<Error> error;  // pause, and finish with all but committed and fenced.
     Verdict verdict = Verdict::committed;
-    std::size_t record = 0;  // finish with rejected or doubtful.
+    std::size_t record = 0;  // finish with rejected, doubtful or alike.
     unsigned attempt = 0;    // pause: how often in a row, from 1.
 };
 

@@ -20,7 +20,8 @@ public:
     // The outbox outlives this.
     explicit Waits(Outbox& outbox) : outbox_(outbox) {}
 
-    // `who` waits, or waits for another reason now; the lane hears of reasons that are new.
+    // `who` waits, or waits for another reason now; the lane hears of reasons that are new, and of
+    // one that is left where the one it has heard of is none any more.
     // `for_records`: for the next ones of that route. It is fetched further where all who wait
     // with it do.
     void begin(const std::string& who, Scope scope, const Error& error, bool for_records = false);
@@ -32,9 +33,17 @@ private:
         Error error;
         bool for_records = false;
     };
-    using Waiters = std::map<std::string, Wait>;  // By who.
+    using ByWho = std::map<std::string, Wait>;
+    struct Waiters {
+        ByWho by_who;
+        std::string told;  // The reason, of one that waits still.
+        bool told_for_records = false;
 
-    static bool all_for_records(const Waiters& waiters);
+        [[nodiscard]] ByWho::const_iterator find(const std::string& reason) const;
+    };
+
+    // `chosen` is told, or, at the end, any: where the lane has not heard just that.
+    void tell(Scope scope, Waiters& waiters, ByWho::const_iterator chosen);
 
     Outbox& outbox_;
     std::mutex mutex_;

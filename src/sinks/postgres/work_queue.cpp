@@ -36,8 +36,9 @@ void WorkQueue::push(Piece piece) {
         outbox_.occupy(piece.bytes());
     }
     if (piece.records > 0) {
-        if (const auto waits = put_back_.find(piece.route); waits != put_back_.end()) {
-            waits->second = Deadline::in(std::chrono::milliseconds{0});
+        const auto waits = put_back_.find(piece.route);
+        if (waits != put_back_.end() && waits->second.until_more) {
+            waits->second.until = Deadline::in(std::chrono::milliseconds{0});
         }
     }
     pieces_[piece.route].push_back(std::move(piece));
@@ -47,7 +48,7 @@ void WorkQueue::push(Piece piece) {
 bool WorkQueue::waits(std::uint32_t route) const {
     const auto put_back = put_back_.find(route);
     return suspended_.contains(route) ||
-           (put_back != put_back_.end() && !put_back->second.passed());
+           (put_back != put_back_.end() && !put_back->second.until.passed());
 }
 
 bool WorkQueue::moving(const std::function<bool(const TopicPartition&)>& which) const {
@@ -156,10 +157,10 @@ Deadline WorkQueue::next_due() const {
     for (const auto& [route, suspended] : suspended_) {
         next = next.sooner(suspended.until);
     }
-    for (const auto& [route, until] : put_back_) {
+    for (const auto& [route, waits] : put_back_) {
         const auto queue = pieces_.find(route);
         if (queue != pieces_.end() && !queue->second.empty()) {
-            next = next.sooner(until);
+            next = next.sooner(waits.until);
         }
     }
     for (const auto& acquire : acquires_) {
@@ -205,11 +206,15 @@ std::size_t WorkQueue::suspended() const {
 
 void WorkQueue::fill(Batch& batch, std::size_t bytes_max, bool in_doubt) {
     auto& queue = pieces_[batch.route()];
+    std::size_t records = 0;  // With rows: the others tell nothing.
+    for (const auto& piece : batch.pieces()) {
+        records += piece.records;
+    }
     const auto takes_more = [&] {
-        return batch.empty() || batch.bytes() < bytes_max ||
-               (in_doubt && batch.records() <= others_max);
+        return batch.empty() || batch.bytes() < bytes_max || (in_doubt && records <= others_max);
     };
     while (!queue.empty() && takes_more()) {
+        records += queue.front().records;
         in_flight_.push_back(queue.front().partition);
         batch.add(std::move(queue.front()));
         queue.pop_front();
@@ -280,7 +285,7 @@ void WorkQueue::suspend(Suspended suspended) {
     changed_.notify_all();
 }
 
-void WorkQueue::put_back(Batch batch, Deadline until) {
+void WorkQueue::put_back(Batch batch, Deadline until, bool until_more) {
     const std::lock_guard lock(mutex_);
     in_flight_.clear();
     const std::uint32_t route = batch.route();
@@ -293,7 +298,7 @@ void WorkQueue::put_back(Batch batch, Deadline until) {
             queue.push_front(std::move(*piece));
         }
     }
-    put_back_.insert_or_assign(route, until);
+    put_back_.insert_or_assign(route, PutBack{until, until_more});
     changed_.notify_all();
 }
 

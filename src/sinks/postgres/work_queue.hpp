@@ -74,10 +74,10 @@ public:
     // queued behind it count as set aside. The lane fetches no more of it then. Dropped where
     // nobody wants it any more.
     void suspend(Suspended suspended);
-    // A batch goes back to where it was taken from, until `until` or until more of its route has
-    // come; it keeps its room. The next one has enough records to tell whose fault an error is,
-    // however large they are.
-    void put_back(Batch batch, Deadline until);
+    // A batch goes back to where it was taken from, until `until`, or (with `until_more`) until
+    // more of its route has come; it keeps its room. The next one has enough records to tell whose
+    // fault an error is, however large they are.
+    void put_back(Batch batch, Deadline until, bool until_more);
     void ended();
 
     [[nodiscard]] bool ending() const;           // No time for anything that waits for a person.
@@ -86,6 +86,11 @@ public:
     [[nodiscard]] Deadline within(std::chrono::milliseconds wait) const;
 
 private:
+    struct PutBack {
+        Deadline until;
+        bool until_more;
+    };
+
     // All with the mutex held.
     [[nodiscard]] bool has_work() const;
     [[nodiscard]] bool holds_rows(std::optional<std::uint32_t> route) const;
@@ -108,7 +113,7 @@ private:
     std::deque<Acquire> acquires_;
     std::map<std::uint32_t, std::deque<Piece>> pieces_;  // By route.
     std::map<std::uint32_t, Suspended> suspended_;       // By route.
-    std::map<std::uint32_t, Deadline> put_back_;         // By route.
+    std::map<std::uint32_t, PutBack> put_back_;          // By route.
     std::unordered_map<TopicPartition, std::uint64_t> closed_epochs_;
     std::vector<TopicPartition> in_flight_;
     std::uint32_t route_in_flight_ = 0;

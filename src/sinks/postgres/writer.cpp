@@ -123,7 +123,7 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
         if (ended != Ended::suspended) {
             protocol.reset();  // It begins anew.
         }
-        if (ended == Ended::suspended || ended == Ended::set_aside || ended == Ended::doubtful) {
+        if (ended != Ended::done) {
             outbox_.vacate(bytes - batch.bytes());
             lay_aside(std::move(batch), std::move(protocol), ended, began);
             return;
@@ -324,11 +324,7 @@ StepResult Writer::execute(const Command& command, const Batch& batch) {
 
 StepResult Writer::read_offsets(const Batch& batch, const Window& window) {
     const auto advances = batch.advances(batch.slices(window));
-    std::vector<TopicPartition> partitions;
-    for (const auto& advance : advances) {
-        partitions.push_back(advance.range.partition);
-    }
-    auto locked = plan_.offsets.lock(*connection_, partitions, commit_lock_wait,
+    auto locked = plan_.offsets.lock(*connection_, batch.partitions(window), commit_lock_wait,
                                      queue_.within(statement_wait));
     if (!locked) {
         return failed(std::move(locked).error());

@@ -53,7 +53,7 @@ public:
 
 private:
     // What the protocol's loop ended with.
-    enum class Ended : std::uint8_t { done, suspended, doubtful, set_aside, stopped };
+    enum class Ended : std::uint8_t { done, suspended, doubtful, alike, set_aside, stopped };
 
     void run();
     bool connect();

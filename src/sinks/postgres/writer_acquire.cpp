@@ -82,9 +82,9 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
     if (!acquire.patience) {
         acquire.patience = Deadline::in(owner_patience);
     }
-    const TopicPartition& partition = acquire.request.partition;
+    const std::array only{acquire.request.partition};
     const bool frozen = acquire.patience->passed();
-    auto holder = plan_.offsets.holder(*connection_, partition, {.any = frozen},
+    auto holder = plan_.offsets.holder(*connection_, only, {.any = frozen},
                                        queue_.within(statement_wait));
     if (!holder) {
         if (holder.error().lost) {
@@ -100,7 +100,7 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
     if ((*holder)->ended) {
         plan_.log->warn("{}: ended {}, which held its progress for too long: an owner that is "
                         "frozen or gone",
-                        partition.to_string(), session);
+                        only.front().to_string(), session);
         acquire.attempts = 0;
     }
     error.detail = session + " holds the lock on its progress";
@@ -113,26 +113,20 @@ void Writer::name_holder(Acquire& acquire, Error& error) {
 // session of ours whose way is cut may keep them until the server notices, which inside of a COPY
 // takes as long as its keepalives do: it is ended.
 bool Writer::is_offset_held(const Batch& batch, const Window& window) {
-    for (const auto& [range, topic_id] : batch.advances(batch.slices(window))) {
-        auto holder = plan_.offsets.holder(*connection_, range.partition,
-                                           {.process = former_process_.value_or(0)},
-                                           queue_.within(statement_wait));
-        if (!holder) {
-            if (holder.error().lost) {
-                drop_connection();
-            }
-            return true;
+    auto holder = plan_.offsets.holder(*connection_, batch.partitions(window),
+                                       {.process = former_process_.value_or(0)},
+                                       queue_.within(statement_wait));
+    if (!holder) {
+        if (holder.error().lost) {
+            drop_connection();
         }
-        if (*holder && (*holder)->ended) {
-            plan_.log->warn("{}: ended session {}, its own, whose connection was lost",
-                            range.partition.to_string(), (*holder)->process);
-            former_process_.reset();
-        }
-        if (*holder) {
-            return true;
-        }
+        return true;
     }
-    return false;
+    if (*holder && (*holder)->ended) {
+        plan_.log->warn("ended session {}, its own, whose connection was lost", (*holder)->process);
+        former_process_.reset();
+    }
+    return holder->has_value();
 }
 
 void Writer::answer_later(Acquire acquire, Failure failure) {

@@ -55,6 +55,7 @@ Writer::Ended Writer::conclude(Batch& batch, const Command& command) {
             }
             return Ended::done;
         case Verdict::doubtful:
+        case Verdict::alike:
             return wait_for_others(batch, command);
     }
     batch = Batch(batch.route());
@@ -121,32 +122,36 @@ void Writer::bury_record(Batch& batch, const Command& command) {
 Writer::Ended Writer::wait_for_others(Batch& batch, const Command& command) {
     Error error = error_at(batch, command);
     error.action = Action::configure;
-    error.hint = "waits for the next records of the table to tell whether it is this record's "
-                 "fault or the table's";
+    const bool alike = command.verdict == Verdict::alike;
+    error.hint = alike ? "every record is refused like this: correct the table, or what fills it"
+                       : "waits for the next records of the table to tell whether it is this "
+                         "record's fault or the table's";
     outbox_.count_retry(error);
-    // With no room for more records it keeps none from the other routes.
-    const bool fetched = outbox_.wait_for_room(Deadline::in(std::chrono::milliseconds{0}));
+    // With no room for more records it keeps none from the other routes. One that passes would
+    // show that the others are at fault, but a table that takes nothing must not fill the room.
+    const bool fetched = outbox_.wait_for_room(Deadline::in(std::chrono::milliseconds{0})) &&
+                         (!alike || batch.bytes() < plan_.batch_bytes_max);
     waits_.begin(name_, batch.route(), error, fetched);
     batch.drop_before(command.window.first);
     if (queue_.ending()) {
         return Ended::stopped;
     }
-    return fetched ? Ended::doubtful : Ended::set_aside;
+    return !fetched ? Ended::set_aside : alike ? Ended::alike : Ended::doubtful;
 }
 
 void Writer::lay_aside(Batch batch, std::optional<WriteProtocol> protocol, Ended ended,
                        std::chrono::steady_clock::time_point began) {
-    if (ended == Ended::doubtful) {
-        queue_.put_back(std::move(batch), Deadline::in(suspended_wait));
+    skipped_.clear();  // Other batches come before this one goes on.
+    // A lock is waited for within the attempt, and each of several tables may have one: half of
+    // the time, at least, is for the other routes.
+    const auto took = std::chrono::ceil<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - began);
+    const auto routes = static_cast<std::int64_t>(queue_.suspended()) + 1;
+    const auto until = Deadline::in(std::max(suspended_wait, took * routes));
+    if (ended == Ended::doubtful || ended == Ended::alike) {
+        queue_.put_back(std::move(batch), until, ended == Ended::doubtful);
     } else {
-        skipped_.clear();  // Other batches come before this one goes on.
-        // A lock is waited for within the attempt, and each of several tables may have one: half of
-        // the time, at least, is for the other routes.
-        const auto took = std::chrono::ceil<std::chrono::milliseconds>(
-            std::chrono::steady_clock::now() - began);
-        const auto routes = static_cast<std::int64_t>(queue_.suspended()) + 1;
-        queue_.suspend({std::move(batch), std::move(protocol),
-                        Deadline::in(std::max(suspended_wait, took * routes))});
+        queue_.suspend({std::move(batch), std::move(protocol), until});
     }
     end_idle_waits();
 }
