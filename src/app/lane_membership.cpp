@@ -28,7 +28,11 @@ Result<void> Lane::Worker::renew_membership(Deadline deadline) {
     if (!member.instance) {
         return {};
     }
-    SLUICE_ASSIGN(const auto group, consumer_->admin().describe_group(member.group, deadline));
+    auto described = consumer_->admin().describe_group(member.group, deadline);
+    if (!described && fenced_) {
+        fenced_->until = after_session();  // Sessions begin anew with the broker that comes back.
+    }
+    SLUICE_ASSIGN(const auto group, std::move(described));
     const auto former = std::ranges::find(group.members, member.instance,
                                           &kafka::GroupMember::instance);
     place_unsure_ = false;
@@ -116,6 +120,10 @@ Result<void> Lane::Worker::try_join(Deadline deadline) {
     return consumer_->subscribe(topic_names(), *this);
 }
 
+Deadline Lane::Worker::after_session() const {
+    return Deadline::in(kafka::session_timeout(lane_.options_.consumer) + session_slack);
+}
+
 // Another member has our name. That may be our own earlier membership: a broker that goes down
 // amid a rebalance comes back with the one before. Nobody speaks for that, so that it ends with its
 // session; another process's does not.
@@ -124,7 +132,7 @@ bool Lane::Worker::may_start_again() {
         return false;
     }
     const auto& member = lane_.options_.consumer;
-    fenced_ = Fencing{*fatal_, Deadline::in(kafka::session_timeout(member) + session_slack)};
+    fenced_ = Fencing{*fatal_, after_session()};
     fatal_.reset();
     if (const auto ours = own_partitions(); !ours.empty()) {
         lost(ours);

@@ -1,8 +1,8 @@
-// The lane's thread. Split over eight files: starting (lane_start.cpp), its place in the group
+// The lane's thread. Split over nine files: starting (lane_start.cpp), its place in the group
 // (lane_membership.cpp), finding each partition's position (lane_settle.cpp), compacted topics
-// (lane_compaction.cpp), owning partitions (lane_partitions.cpp), what becomes of bad records
-// (lane_dead_letters.cpp), what it tells of itself (lane_status.cpp), and the records' way
-// (lane.cpp).
+// (lane_compaction.cpp), owning partitions (lane_partitions.cpp), databases and tables that can't
+// be written (lane_waits.cpp), what becomes of bad records (lane_dead_letters.cpp), what it tells
+// of itself (lane_status.cpp), and the records' way (lane.cpp).
 #pragma once
 
 #include <deque>
@@ -53,6 +53,7 @@ private:
     void watch_place();
     void tell_joins_anew();
     bool may_start_again();
+    [[nodiscard]] Deadline after_session() const;
     Result<void> try_join(Deadline deadline);
 
     // lane_partitions.cpp, lane_settle.cpp

@@ -50,6 +50,28 @@ def lasts(process, seconds):
         process.process.wait(seconds)
 
 
+def test_a_server_that_becomes_read_only_is_waited_for(sluice, make_topic, database):
+    """As after a failover, or when somebody protects a disk that is nearly full. Such a session is left, and none like it taken."""
+    topic = make_topic(1)
+    topic.send("1")
+    process = sluice.start("run", "-c", sluice.config(topic, "    postgres: true", database))
+    eventually(lambda: rows(database) == 1, what="the first row")
+    with database.connect("postgres", "postgres") as administrator:
+        administrator.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        administrator.execute("SELECT pg_reload_conf()")
+        try:
+            topic.send("2")
+            process.wait_for("waits: .*25006")
+            process.wait_for("waits: .*session is read-only")
+        finally:
+            administrator.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            administrator.execute("SELECT pg_reload_conf()")
+    eventually(lambda: rows(database) == 2, what="the second row")
+    process.stop().expect(0)
+    sluice.drain(topic, database, None).expect(0)
+    assert rows(database) == 2
+
+
 MANY = 300_000  # Seconds of work for either lane: time enough to harm a server in the middle of it.
 
 

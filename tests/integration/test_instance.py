@@ -1,5 +1,6 @@
 """Processes with an `instance` name: what a restart, a rolling one, a kill and a freeze cost. All hold for the broker's
-default group.initial.rebalance.delay.ms (3 s) too: a group that has a static member is not empty."""
+default group.initial.rebalance.delay.ms too (3 s, as `scripts/sandbox up` leaves it; scripts/test asks for 0): a group that has
+a static member is not empty."""
 
 import json
 import threading
@@ -7,7 +8,7 @@ import time
 import pytest
 import verify
 from confluent_kafka import Consumer
-from servers import eventually
+from servers import eventually, sandbox
 
 SESSION = 8.0  # session.timeout.ms, as src/kafka/consumer_conf.cpp sets it.
 
@@ -224,6 +225,28 @@ def test_a_place_whose_holder_is_gone_is_taken_again(sluice, make_topic, kafka, 
     process.stop().expect(0)
     sluice.drain(topic, database, keyspace, "--instance", "a").expect(0)
     verify.assert_equal(topic, database, keyspace)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_a_place_is_waited_for_while_its_broker_is_away(sluice, make_topic, kafka, database):
+    """It comes back with the holder that it had, whose session begins anew."""
+    topic = make_topic(4)
+    topic.send("1")
+    process = sluice.start(*flags_of(sluice, topic, database, None, "a"))
+    eventually(lambda: rows(database) == 1, what="the first row")
+    thief = Consumer({"bootstrap.servers": kafka.brokers, "group.id": f"{topic.name}.postgres", "group.instance.id": "a",
+                      "session.timeout.ms": 6000, "partition.assignment.strategy": "cooperative-sticky"})
+    thief.subscribe([topic.name])
+    eventually(lambda: thief.poll(0.1) or thief.memberid(), 30, "joining")
+    process.wait_for("waits for the end of its name's session", 30)
+    thief.close()
+    sandbox("kill", "kafka")
+    time.sleep(14)  # Longer than the place is waited for beside a broker that answers.
+    sandbox("start", "kafka")
+    topic.send("2")
+    eventually(lambda: process.running() and rows(database) == 2, 60, "the rows go on")
+    process.stop().expect(0)
 
 
 @pytest.mark.parametrize("change", ["more topics", "fewer topics"])

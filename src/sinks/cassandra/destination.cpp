@@ -51,7 +51,7 @@ public:
               [backoff = Backoff()](unsigned attempt) mutable { return backoff.wait(attempt); },
               buries_ ? Flow::Bury(std::bind_front(&CassandraDestination::bury_refused, this))
                       : Flow::Bury(),
-              options_.room.value() / 4),
+              options_.room.value() / (4 * routes_.size())),
           mailbox_(std::make_shared<Mailbox>()) {}
 
     ~CassandraDestination() override { close(Deadline::in(0ms)); }

@@ -222,7 +222,7 @@ Outcome<Connection> Connection::open_one(const ConnectOptions& options, const Se
     // The URL, if it has any of these, overrides what stands before it.
     parameters.add("keepalives_idle", "30");
     parameters.add("tcp_user_timeout", "30000");
-    parameters.add("target_session_attrs", "primary");
+    parameters.add("target_session_attrs", "read-write");
     parameters.add("dbname", options.url);
     parameters.add("application_name", options.application_name);
     parameters.add("client_encoding", "UTF8");

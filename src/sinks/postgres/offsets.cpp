@@ -24,7 +24,7 @@ std::size_t begin_statements(const Connection& connection) {
 }
 std::string begin_transaction(const Connection& connection, std::chrono::milliseconds lock_wait) {
     return fmt::format(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+        "BEGIN ISOLATION LEVEL READ COMMITTED; "
         "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{}ms'; "
         "SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL row_security = off; {}",
         lock_wait.count(),
@@ -51,17 +51,6 @@ Outcome<void> done(Outcome<T> results) {
     return {};
 }
 
-// A standby answers BEGIN … READ WRITE with 0A000, which would be a table's fault elsewhere.
-template <class T>
-Outcome<T> on_primary(Outcome<T> result) {
-    if (!result && result.error().error.code == "0A000") {
-        result.error().error.action = Action::retry;
-        result.error().error.hint = hint_for("25006");
-        result.error().lost = true;
-    }
-    return result;
-}
-
 // An error inside a script leaves its transaction open.
 template <class T>
 Outcome<T> or_roll_back(Connection& connection, Outcome<T> result, Deadline deadline) {
@@ -78,9 +67,9 @@ Outcome<Rows> transact(Connection& connection, std::chrono::milliseconds lock_wa
                        const std::string& sql, Deadline deadline) {
     auto results = or_roll_back(
         connection,
-        on_primary(connection.script(
+        connection.script(
             fmt::format("{}{}; COMMIT", begin_transaction(connection, lock_wait), sql), deadline,
-            op)),
+            op),
         deadline);
     if (!results) {
         return tl::unexpected(std::move(results).error());
@@ -307,14 +296,14 @@ Outcome<OffsetsTable::Advanced> OffsetsTable::advance(Connection& connection,
                                   range.partition.partition.value(), range.from.value(),
                                   range.to.value(), quote_literal(topic_id.to_string())));
     }
-    auto results = on_primary(connection.script(
+    auto results = connection.script(
         fmt::format("{}UPDATE {} o SET next_offset = v.\"to\", updated_at = now() "
                     "FROM (VALUES {}) v (topic, partition, \"from\", \"to\", topic_id) "
                     "WHERE o.pipeline = {} AND o.topic = v.topic AND o.partition = v.partition "
                     "AND o.next_offset = v.\"from\" AND o.topic_id = v.topic_id; {}",
                     begin_transaction(connection, usual_lock_wait), table_, values,
                     quote_literal(pipeline_), then),
-        deadline, "postgres.begin"));
+        deadline, "postgres.begin");
     if (!results) {
         return tl::unexpected(std::move(results).error());
     }
@@ -324,8 +313,7 @@ Outcome<OffsetsTable::Advanced> OffsetsTable::advance(Connection& connection,
 }
 
 Outcome<void> OffsetsTable::open(Connection& connection, Deadline deadline) const {
-    return on_primary(
-        done(connection.script(begin_transaction(connection, usual_lock_wait), deadline, op)));
+    return done(connection.script(begin_transaction(connection, usual_lock_wait), deadline, op));
 }
 
 std::string OffsetsTable::key_condition(std::span<const TopicPartition> partitions) const {

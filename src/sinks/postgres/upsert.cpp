@@ -61,6 +61,8 @@ private:
         return quote_identifier("sluice_stage_" + std::to_string(hash));
     }
 
+    // Emptied with its transaction, not dropped: a table for each batch would be rows in the
+    // catalogs for each batch. Behind a pooler each server session comes to have its own.
     [[nodiscard]] std::string stage_definition() const {
         std::string sql = "CREATE TEMPORARY TABLE IF NOT EXISTS " + stage_ + " (";
         for (std::size_t i = 0; i < plan_.columns.size(); ++i) {
