@@ -17,6 +17,8 @@ constexpr auto leave_wait = 3s;
 constexpr unsigned misfits_max = 3;
 // Beyond a session's length, until the broker has seen that it ended and the next look.
 constexpr auto session_slack = 5s;
+// The next look comes a second after the last; later, this process or the broker stood still.
+constexpr auto fenced_watched_for = 3s;
 
 }  // namespace
 
@@ -29,8 +31,12 @@ Result<void> Lane::Worker::renew_membership(Deadline deadline) {
         return {};
     }
     auto described = consumer_->admin().describe_group(member.group, deadline);
-    if (!described && fenced_) {
-        fenced_->until = after_session();  // Sessions begin anew with the broker that comes back.
+    if (fenced_) {
+        // Sessions begin anew with a broker that comes back, perhaps while nobody looked.
+        if (!described || fenced_->watched.passed()) {
+            fenced_->until = after_session();
+        }
+        fenced_->watched = Deadline::in(fenced_watched_for);
     }
     SLUICE_ASSIGN(const auto group, std::move(described));
     const auto former = std::ranges::find(group.members, member.instance,
@@ -132,7 +138,7 @@ bool Lane::Worker::may_start_again() {
         return false;
     }
     const auto& member = lane_.options_.consumer;
-    fenced_ = Fencing{*fatal_, after_session()};
+    fenced_ = Fencing{*fatal_, after_session(), Deadline::in(fenced_watched_for)};
     fatal_.reset();
     if (const auto ours = own_partitions(); !ours.empty()) {
         lost(ours);

@@ -44,6 +44,9 @@ kafka::OffsetSpec offset_spec(const StartPolicy& policy) {
     return kafka::Earliest{};
 }
 
+// How often a static member looks whether its name has come free.
+constexpr auto fenced_again = std::chrono::milliseconds{1000};
+
 }  // namespace
 
 // Tries until it works, the lane is stopped, or an error says that trying is pointless.
@@ -65,7 +68,7 @@ bool Lane::Worker::start() {
         }
         ++starts_[retry_class(started.error())];
         publish();
-        (void)pause(backoff.wait(attempt));
+        (void)pause(fenced_ ? fenced_again : backoff.wait(attempt));
     }
     return false;
 }

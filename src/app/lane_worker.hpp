@@ -160,7 +160,8 @@ private:
     bool started_ = false;  // Has been running once.
     struct Fencing {
         Error by;
-        Deadline until;  // Whoever has our name then is another process.
+        Deadline until;    // Whoever has our name then is another process,
+        Deadline watched;  // if there was no gap between the looks.
     };
     std::optional<Fencing> fenced_;
     bool place_unsure_ = false;  // Taken over in the group, and perhaps another than is needed.
