@@ -24,6 +24,7 @@ from pages import Pages, free_address
 
 LANES = ("postgres", "cassandra")
 RECOVERY_MAX_S = 60.0
+PEAK_MAX_MIB = 256  # `memory`, by default.
 
 EVENTS = "CREATE TABLE events (kafka_topic text, kafka_partition int, kafka_offset bigint, key text, data text)"
 STATE_AND_HISTORY = (
@@ -380,6 +381,7 @@ class Arena:
             run.finish()
             assert run.verdict.clean, run.verdict
             assert max(run.recoveries, default=0.0) <= RECOVERY_MAX_S, run.recoveries
+            assert max(run.peaks.values(), default=0) <= PEAK_MAX_MIB, run.peaks
         except BaseException as found:
             problem = found
             run.save_logs(self.verdicts.parent)

@@ -35,6 +35,18 @@ TEST(CassandraBridge, ANodeWhoseDiskIsFullBlamesNoRow) {
     EXPECT_EQ(server_says(0x2200, "Invalid null value").action, Action::configure);
 }
 
+TEST(CassandraBridge, WhoseFaultACodeIs) {
+    for (const auto code : {0x0000, 0x1000, 0x1001, 0x1002, 0x1100, 0x1500, 0x1600, 0x2500}) {
+        EXPECT_EQ(server_says(code, "text").action, Action::retry) << code;
+    }
+    for (const auto code : {0x0100, 0x2000, 0x2100, 0x2200, 0x2300}) {
+        EXPECT_EQ(server_says(code, "text").action, Action::configure) << code;
+    }
+    for (const auto code : {0x000A, 0x9999}) {
+        EXPECT_EQ(server_says(code, "text").action, Action::stop) << code;
+    }
+}
+
 TEST(CassandraBridge, AMissingPrivilegeNamesTheGrant) {
     const auto error = server_says(
         0x2100, "User App has no MODIFY permission on <table shop.Orders> or any "
