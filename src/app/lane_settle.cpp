@@ -75,6 +75,9 @@ void Lane::Worker::drop_unsure(const kafka::Poll& poll) {
     const auto drop = [this](const TopicPartition& id) {
         LanePartition* partition = find(id);
         if (partition != nullptr && partition->phase == PartitionPhase::fetching) {
+            log_->warn("{} is read again from its progress: for {} s nobody has told whether its "
+                       "topic is the same",
+                       id.to_string(), topic_known_for.count());
             acquire_again(*partition);
         }
     };

@@ -274,8 +274,10 @@ class Run:
             self.reach_the_end()
         acked = {at for each in self.load.acked.values() for at in each}
         self.verdict.add("lost", "acknowledged, but not in the topic", acked - self.known.keys())
-        # After a session that has ended, as it does where the machine stalls, some is counted again.
-        disturbed = self.disturbed or any("were lost to other members" in each.text() for each in self.processes)
+        # After a session that has ended, or while no broker tells of the topic, as where the machine stalls, some is
+        # counted again.
+        stalled = ("were lost to other members", "is read again from its progress")
+        disturbed = self.disturbed or any(sign in each.text() for each in self.processes for sign in stalled)
         if len(self.processes) == 1 and not disturbed:
             for lane, truth in self.truths(self.known).items():
                 self._check_counts(lane, len(truth))
