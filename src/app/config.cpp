@@ -49,7 +49,7 @@ std::optional<StartPolicy> read_start(const YamlReader& reader) {
     Cell cell;
     cell.kind = CellKind::text;
     cell.text = value->value;
-    const auto time_us = convert::timestamp_us(cell, {}, convert::Zone::required);
+    const auto time_us = convert::timestamp_us(cell, convert::Zone::required);
     if (!time_us || *time_us < 0) {
         reader.problem("'" + reader.path() + "' is " + value->shown(),
                        allowed_names(value->value, words) +

@@ -24,11 +24,25 @@ KafkaConfig read_kafka(const YamlMap& map, const ConfigChecks& checks);
 PostgresConfig read_postgres(const YamlMap& map);
 CassandraConfig read_cassandra(const YamlMap& map);
 std::vector<RouteConfig> read_routes(const YamlReader& list);
+enum class Database : std::uint8_t { postgres, cassandra };
+// A route's targets in one database, `name`; empty where it has none there.
+std::vector<TargetConfig> read_targets(const YamlMap& route, std::string_view name,
+                                       Database database);
+void read_table(const YamlReader& reader, Database database, Target& target);
 // No topic may stand in two routes.
 void check_topics(const std::vector<RouteConfig>& routes, Problems& problems);
 // `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.
 DeadLettersConfig read_dead_letters(const YamlReader& reader, bool postgres, bool cassandra,
                                     const std::vector<RouteConfig>& routes);
+
+// What `name` says among `words`, which stand in the order of Value's enumerators from `first`.
+template <class Value>
+Value read_choice(const YamlMap& map, std::string_view name, settings::Names words, Value otherwise,
+                  int first = 0) {
+    const auto* reader = map.find(name);
+    const auto index = reader != nullptr ? reader->choice(words) : std::nullopt;
+    return index ? static_cast<Value>(static_cast<int>(*index) + first) : otherwise;
+}
 
 // Hosts with their ports, from a list or one text with commas; bad ones are reported and left out.
 std::vector<std::string> read_addresses(const YamlReader& reader, int port_default);

@@ -115,8 +115,8 @@ private:
         SLUICE_ASSIGN(const Uuid topic, topic_id(from, key));
         rows_.clear();
         for (auto& mapper : mappers_[route]) {
-            SLUICE_ASSIGN(const Row row, mapper.map(event_, topic));
-            rows_.push_back(row);
+            SLUICE_ASSIGN(const auto rows, mapper.map(event_, topic));
+            rows_.insert(rows_.end(), rows.begin(), rows.end());
         }
         return writer_.replay(route, *letter, record, rows_);
     }

@@ -270,8 +270,8 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
     // All rows are mapped before the first is handed over: a record is taken whole or not at all.
     rows_of_record_.clear();
     for (auto& mapper : mappers_[partition.route]) {
-        SLUICE_ASSIGN(const Row row, mapper.map(event_, partition.topic_id));
-        rows_of_record_.push_back(row);
+        SLUICE_ASSIGN(const auto rows, mapper.map(event_, partition.topic_id));
+        rows_of_record_.insert(rows_of_record_.end(), rows.begin(), rows.end());
     }
     for (const auto& row : rows_of_record_) {
         SLUICE_TRY(destination_.add(partition.route, record, clock, row));

@@ -177,9 +177,25 @@ std::string column_value(const ColumnSource& column) {
     }
     if (column.reading.encoding != BytesEncoding::none) {
         const auto index = static_cast<std::size_t>(column.reading.encoding) - 1;
-        return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) + "}";
+        const auto& scale = column.reading.scale;
+        return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) +
+               (scale ? ", scale: " + std::to_string(*scale) : "") + "}";
     }
     return path;
+}
+
+void print_mode(const Target& target, Printer& out) {
+    out.line(4, "mode", settings::modes[static_cast<std::size_t>(target.mode)]);
+    if (!is_keyed(target.mode)) {
+        return;
+    }
+    if (!target.key.empty()) {
+        out.line(4, "key", list(target.key));
+    }
+    out.line(4, "absent", target.absent_is_null ? "null" : "keep");
+    if (target.unavailable != Target{}.unavailable) {
+        out.line(4, "unavailable", quote(target.unavailable));
+    }
 }
 
 void print_targets(std::string_view name, const std::vector<TargetConfig>& targets, Printer& out) {
@@ -197,17 +213,15 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
             continue;
         }
         out.item(3, "table", quote(target.table));
-        const bool upsert = target.mode == Mode::upsert;
-        out.line(4, "mode", upsert ? "upsert" : "append");
-        if (upsert) {
-            out.line(4, "key", list(target.key));
-            out.line(4, "absent", target.absent_is_null ? "null" : "keep");
-        }
-        if (!target.columns.empty()) {
+        print_mode(target, out);
+        if (!target.columns.empty() || target.others) {
             out.line(4, "columns", "");
         }
         for (const auto& column : target.columns) {
             out.line(5, quote_spelling(column.column), column_value(column));
+        }
+        if (target.others) {
+            out.line(5, quote("*"), quote(target.others->spelling + ".*"));
         }
     }
 }

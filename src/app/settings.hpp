@@ -27,15 +27,15 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 6> route{"topic", "topics",   "key",
                                                        "value", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 5> target{"table", "mode", "key", "absent",
-                                                        "columns"};
-inline constexpr std::array<std::string_view, 3> column{"from", "unit", "encoding"};
+inline constexpr std::array<std::string_view, 6> target{"table",  "mode",    "key",
+                                                        "absent", "columns", "unavailable"};
+inline constexpr std::array<std::string_view, 4> column{"from", "unit", "encoding", "scale"};
 
-inline constexpr std::array<std::string_view, 3> formats{"json", "string", "bytes"};
-inline constexpr std::array<std::string_view, 2> modes{"append", "upsert"};
+inline constexpr std::array<std::string_view, 4> formats{"json", "string", "bytes", "connect_json"};
+inline constexpr std::array<std::string_view, 3> modes{"append", "upsert", "changes"};
 inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
 inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};
-inline constexpr std::array<std::string_view, 3> encodings{"base64", "hex", "utf8"};
+inline constexpr std::array<std::string_view, 4> encodings{"base64", "hex", "utf8", "json"};
 // ANY is missing on purpose: a write that only a hint holds is not durable.
 inline constexpr std::array<std::string_view, 8> consistencies{
     "one", "local_one", "two", "three", "quorum", "local_quorum", "each_quorum", "all"};

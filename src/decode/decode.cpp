@@ -10,10 +10,6 @@
 namespace sluice {
 namespace {
 
-enum class Side { key, value };
-
-std::string_view name_of(Side side) { return side == Side::key ? "key" : "value"; }
-
 // Keys are short and mostly ASCII: seen at once, where a call of simdjson costs 20 ns.
 bool is_short_ascii(std::string_view text) {
     constexpr std::size_t longest = 64;
@@ -33,27 +29,29 @@ bool is_short_ascii(std::string_view text) {
     return (all & 0x8080'8080'8080'8080) == 0;
 }
 
-[[gnu::cold]] Error reject(const Record& record, Side side, std::string detail, std::string hint) {
+// `side` is "key" or "value".
+[[gnu::cold]] Error reject(const Record& record, std::string_view side, std::string detail,
+                           std::string hint) {
     return {.action = Action::reject,
             .op = "decode",
-            .where = record.where() + ", " + std::string(name_of(side)),
+            .where = record.where() + ", " + std::string(side),
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};
 }
 
 // "use `--value string` (value: string)", for either side.
-std::string use_format(Side side, std::string_view format) {
+std::string use_format(std::string_view side, std::string_view format) {
     std::string out = "`--";
-    out.append(name_of(side)).append(" ").append(format).append("` (");
-    out.append(name_of(side)).append(": ").append(format).append(")");
+    out.append(side).append(" ").append(format).append("` (");
+    out.append(side).append(": ").append(format).append(")");
     return out;
 }
 
-[[gnu::cold]] Error not_json(const Record& record, Side side, const BadJson& problem) {
+[[gnu::cold]] Error not_json(const Record& record, std::string_view side, const BadJson& problem) {
     if (problem.schema_id) {
         // The reason begins with "it".
-        return reject(record, side, "the " + std::string(name_of(side)) + problem.reason.substr(2),
+        return reject(record, side, "the " + std::string(side) + problem.reason.substr(2),
                       "this topic carries Avro, Protobuf or JSON Schema with a registry, which is "
                       "not decoded here; " +
                           use_format(side, "bytes") + " stores it undecoded");
@@ -63,40 +61,46 @@ std::string use_format(Side side, std::string_view format) {
                   "if the topic holds plain text, use " + use_format(side, "string"));
 }
 
-Result<void> decode_side(const Record& record, Side side, Format format, JsonParser& parser,
-                         Decoded& out) {
-    const auto& bytes = side == Side::key ? record.key : record.value;
+}  // namespace
+
+Result<void> Decoder::decode(const Record& record, Format key, Format value, Event& event) {
+    event.record = &record;
+    SLUICE_TRY(decode(record, record.key, key, key_, event.key));
+    return decode(record, record.value, value, value_, event.value);
+}
+
+Result<void> Decoder::decode(const Record& record, const std::optional<std::string_view>& bytes,
+                             Format format, Side& side, Decoded& out) {
     out.format = format;
     out.null = !bytes.has_value();
     out.text = bytes.value_or(std::string_view{});
+    out.schema = nullptr;
+    out.schema_id = 0;
     if (out.null) {
         return {};
     }
     switch (format) {
         case Format::json:
-            if (auto parsed = parser.parse(out.text, out.json); !parsed) [[unlikely]] {
-                return fail(not_json(record, side, parsed.error()));
+            if (auto parsed = side.parser.parse(out.text, out.json); !parsed) [[unlikely]] {
+                return fail(not_json(record, side.name, parsed.error()));
+            }
+            break;
+        case Format::connect_json:
+            if (auto read = side.connect.read(out.text, side.parser, out); !read) [[unlikely]] {
+                return fail(not_json(record, side.name, read.error()));
             }
             break;
         case Format::string:
             if (!is_short_ascii(out.text) && !is_utf8(out.text)) [[unlikely]] {
-                return fail(
-                    reject(record, side, "the bytes are not UTF-8",
-                           "if the topic holds binary data, use " + use_format(side, "bytes")));
+                return fail(reject(record, side.name, "the bytes are not UTF-8",
+                                   "if the topic holds binary data, use " +
+                                       use_format(side.name, "bytes")));
             }
             break;
         case Format::bytes:
             break;
     }
     return {};
-}
-
-}  // namespace
-
-Result<void> Decoder::decode(const Record& record, Format key, Format value, Event& event) {
-    event.record = &record;
-    SLUICE_TRY(decode_side(record, Side::key, key, key_, event.key));
-    return decode_side(record, Side::value, value, value_, event.value);
 }
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "decode/connect.hpp"
 #include "decode/json.hpp"
 #include "model/event.hpp"
 #include "model/record.hpp"
@@ -18,8 +19,17 @@ public:
 
 private:
     // Two, so that the views of key and value live side by side.
-    JsonParser key_;
-    JsonParser value_;
+    struct Side {
+        std::string_view name;
+        JsonParser parser;
+        ConnectReader connect;
+    };
+
+    static Result<void> decode(const Record& record, const std::optional<std::string_view>& bytes,
+                               Format format, Side& side, Decoded& out);
+
+    Side key_{.name = "key", .parser = {}, .connect = {}};
+    Side value_{.name = "value", .parser = {}, .connect = {}};
 };
 
 }  // namespace sluice

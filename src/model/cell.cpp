@@ -30,4 +30,33 @@ std::string_view to_string(CellKind kind) {
     return "an unknown value";
 }
 
+Cell json_cell(const JsonNode& node, const JsonDocument& document) {
+    Cell cell;
+    cell.raw = node.raw;
+    cell.document = &document;
+    cell.node = &node;
+    switch (node.type) {
+        case JsonType::null:
+            cell.kind = CellKind::null;
+            break;
+        case JsonType::boolean:
+            cell.kind = CellKind::boolean;
+            cell.boolean = node.boolean;
+            break;
+        case JsonType::number:
+            cell.kind = CellKind::number;
+            cell.text = node.raw;
+            break;
+        case JsonType::string:
+            cell.kind = CellKind::string;
+            cell.text = node.text;
+            break;
+        case JsonType::array:
+        case JsonType::object:
+            cell.kind = CellKind::json;
+            break;
+    }
+    return cell;
+}
+
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/uuid.hpp"
@@ -23,6 +24,18 @@ enum class CellKind : std::uint8_t {
     uuid,     // `uuid`, from meta.id.
 };
 
+// How a number, or an encoded string, is to be read where the column can't tell.
+enum class TimeUnit : std::uint8_t { none, seconds, millis, micros, nanos, days };
+enum class BytesEncoding : std::uint8_t { none, base64, hex, utf8, json };
+
+struct Reading {
+    TimeUnit unit = TimeUnit::none;
+    BytesEncoding encoding = BytesEncoding::none;
+    // The bytes are a two's complement integer, most significant byte first, times 10^-scale.
+    std::optional<std::int32_t> scale{};
+    bool operator==(const Reading&) const = default;
+};
+
 // Views live as long as the Event they were taken from.
 struct Cell {
     CellKind kind = CellKind::absent;
@@ -30,19 +43,15 @@ struct Cell {
     std::int64_t integer = 0;
     std::string_view text;
     std::string_view raw;                    // JSON cells: the value's own text in the document.
-    const JsonDocument* document = nullptr;  // JSON cells: where it came from.
-    Uuid uuid;
+    const JsonDocument* document = nullptr;  // JSON cells: where it came from, and as what.
+    const JsonNode* node = nullptr;
+    Uuid uuid{};
+    Reading reading{};
 };
+
+// The value of a document's node.
+Cell json_cell(const JsonNode& node, const JsonDocument& document);
 
 std::string_view to_string(CellKind kind);  // For errors: "a JSON string".
-
-// How a number, or an encoded string, is to be read where the column can't tell.
-enum class TimeUnit : std::uint8_t { none, seconds, millis, micros, nanos, days };
-enum class BytesEncoding : std::uint8_t { none, base64, hex, utf8 };
-
-struct Reading {
-    TimeUnit unit = TimeUnit::none;
-    BytesEncoding encoding = BytesEncoding::none;
-};
 
 }  // namespace sluice

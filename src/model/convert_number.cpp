@@ -105,8 +105,19 @@ Fit<T> floating_of_token(const Cell& cell, std::string_view token) {
 
 template <class T>
 Fit<T> floating(const Cell& cell) {
+    if (parts::is_unscaled(cell)) {
+        std::string text;
+        return parts::as_number(cell, text).and_then(floating<T>);
+    }
     if (parts::holds_number(cell, false)) {
         return floating_of_token<T>(cell, cell.text);
+    }
+    if (cell.kind == CellKind::string) {
+        // JSON has no tokens for these; Jackson, and so Kafka Connect, writes them as texts.
+        using Limits = std::numeric_limits<T>;
+        if (cell.text == "NaN") return Limits::quiet_NaN();
+        if (cell.text == "Infinity") return Limits::infinity();
+        if (cell.text == "-Infinity") return -Limits::infinity();
     }
     if (cell.kind == CellKind::integer) {
         std::array<char, 24> text{};
@@ -137,6 +148,12 @@ Fit<Decimal> decimal_of(const Number& number) {
 }  // namespace
 
 Fit<std::int64_t> integer(const Cell& cell, int bits) {
+    if (parts::is_unscaled(cell)) {
+        std::string text;
+        return parts::as_number(cell, text).and_then([&](const Cell& number) {
+            return integer(number, bits);
+        });
+    }
     if (cell.kind == CellKind::integer || cell.kind == CellKind::time_ms) {
         return in_range(cell, cell.integer, bits);
     }
@@ -161,6 +178,9 @@ Fit<double> float64(const Cell& cell) { return floating<double>(cell); }
 Fit<float> float32(const Cell& cell) { return floating<float>(cell); }
 
 Fit<Decimal> decimal(const Cell& cell) {
+    if (parts::is_unscaled(cell)) {
+        return parts::unscaled(cell);
+    }
     if (cell.kind == CellKind::integer) {
         const auto text = std::to_string(cell.integer);
         return decimal_of(*parts::parse_number(text));

@@ -42,4 +42,11 @@ std::string name_number(const Cell& cell);
 // "a JSON string is not read as an integer", with what to do about this kind of cell.
 tl::unexpected<Misfit> wrong_kind(const Cell& cell, std::string_view wanted);
 
+// A number that is written as bytes: a string with a declared encoding and scale, or Debezium's
+// {"scale": …, "value": …} with a declared encoding.
+bool is_unscaled(const Cell& cell);
+Fit<Decimal> unscaled(const Cell& cell);
+// The same as a JSON number, whose text is `scratch`.
+Fit<Cell> as_number(const Cell& cell, std::string& scratch);
+
 }  // namespace sluice::convert::parts

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "model/convert.hpp"
 #include "model/convert_parts.hpp"
@@ -44,48 +45,6 @@ void append_json_string(std::string_view text, std::string& out) {
     out.push_back('"');
 }
 
-// The value of each base64 digit, of both alphabets; -1 for anything else.
-constexpr std::array<std::int8_t, 256> base64_values = [] {
-    std::array<std::int8_t, 256> values{};
-    values.fill(-1);
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < alphabet.size(); ++i) {
-        values[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
-    }
-    values['-'] = 62;
-    values['_'] = 63;
-    return values;
-}();
-
-// RFC 4648, sections 4 and 5. Bits after the last byte must be zero, so that a text and its
-// bytes belong to each other both ways.
-bool decode_base64(std::string_view text, std::string& out) {
-    if (text.size() % 4 == 0) {
-        for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) {
-            text.remove_suffix(1);
-        }
-    }
-    out.clear();
-    out.reserve(text.size() / 4 * 3 + 2);
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const char c : text) {
-        const std::int8_t value = base64_values[static_cast<unsigned char>(c)];
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out.push_back(static_cast<char>(bits >> count & 0xff));
-        }
-    }
-    // A lone digit at the end leaves six bits over: it holds no byte.
-    return count < 6 && (bits & ((1U << count) - 1)) == 0;
-}
-
 bool decode_hex(std::string_view text, std::string& out) {
     if (text.starts_with("\\x") || text.starts_with("0x")) {
         text.remove_prefix(2);
@@ -108,6 +67,9 @@ bool decode_hex(std::string_view text, std::string& out) {
 }  // namespace
 
 Fit<std::string_view> text(const Cell& cell, std::string& scratch) {
+    if (parts::is_unscaled(cell)) {
+        return parts::as_number(cell, scratch).map([](const Cell& number) { return number.text; });
+    }
     switch (cell.kind) {
         case CellKind::boolean:
             return std::string_view(cell.boolean ? "true" : "false");
@@ -129,10 +91,14 @@ Fit<std::string_view> text(const Cell& cell, std::string& scratch) {
 }
 
 Fit<std::string_view> json(const Cell& cell, std::string& scratch) {
+    if (parts::is_unscaled(cell)) {
+        return parts::as_number(cell, scratch).map([](const Cell& number) { return number.raw; });
+    }
     switch (cell.kind) {
+        case CellKind::string:
+            return cell.reading.encoding == BytesEncoding::json ? cell.text : cell.raw;
         case CellKind::boolean:
         case CellKind::number:
-        case CellKind::string:
         case CellKind::json:
             return cell.raw;
         case CellKind::text:
@@ -151,12 +117,13 @@ Fit<std::string_view> json(const Cell& cell, std::string& scratch) {
     }
 }
 
-Fit<std::string_view> bytes(const Cell& cell, Reading reading, std::string& scratch) {
+Fit<std::string_view> bytes(const Cell& cell, std::string& scratch) {
     const bool own_type = cell.kind == CellKind::string;
     if (!own_type && cell.kind != CellKind::text && cell.kind != CellKind::bytes) {
         return parts::wrong_kind(cell, "bytes");
     }
-    switch (reading.encoding) {
+    switch (cell.reading.encoding) {
+        case BytesEncoding::json:
         case BytesEncoding::none:
             if (own_type) {
                 return misfit("a JSON string stands for bytes in an unknown encoding",

@@ -4,9 +4,14 @@
 
 #include "model/convert.hpp"
 #include "model/convert_parts.hpp"
+#include "model/convert_scan.hpp"
 
 namespace sluice::convert {
 namespace {
+
+using parts::scan_fraction;
+using parts::scan_offset;
+using parts::Scanner;
 
 constexpr std::int64_t us_per_second = 1'000'000;
 constexpr std::int64_t us_per_day = 86'400 * us_per_second;
@@ -119,44 +124,6 @@ Fit<std::int64_t> integer_us(const Cell& cell, std::int64_t value, TimeUnit unit
     return us;
 }
 
-// A text read from the left; `good` turns false at the first thing that is not there.
-class Scanner {
-public:
-    explicit Scanner(std::string_view rest) : rest_(rest) {}
-
-    int digits(std::size_t count) {
-        if (rest_.size() < count) {
-            good_ = false;
-            return 0;
-        }
-        int value = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const char c = rest_[i];
-            good_ = good_ && c >= '0' && c <= '9';
-            value = value * 10 + (c - '0');
-        }
-        rest_.remove_prefix(count);
-        return good_ ? value : 0;
-    }
-    bool take(char c) {
-        if (rest_.empty() || rest_.front() != c) {
-            return false;
-        }
-        rest_.remove_prefix(1);
-        return true;
-    }
-    void expect(char c) { good_ = take(c) && good_; }
-    void fail() { good_ = false; }
-    [[nodiscard]] char peek() const { return rest_.empty() ? '\0' : rest_.front(); }
-    [[nodiscard]] bool digit_next() const { return peek() >= '0' && peek() <= '9'; }
-    [[nodiscard]] bool good() const { return good_; }
-    [[nodiscard]] bool at_end() const { return rest_.empty(); }
-
-private:
-    std::string_view rest_;
-    bool good_ = true;
-};
-
 struct Day {
     int year = 0;
     int month = 0;
@@ -197,48 +164,6 @@ std::int32_t days_since_epoch(const Day& day) {
 tl::unexpected<Misfit> not_in_calendar(const Cell& cell) {
     return misfit(std::string(to_string(cell.kind)) + " names a day that is in no calendar",
                   "years are 0001 to 9999");
-}
-
-// Digits after the point as microseconds; nothing where a digit would be lost.
-std::optional<int> scan_fraction(Scanner& text) {
-    int us = 0;
-    int place = 100'000;
-    bool exact = true;
-    if (!text.digit_next()) {
-        text.fail();
-    }
-    while (text.digit_next()) {
-        const int digit = text.digits(1);
-        exact = exact && (place > 0 || digit == 0);
-        us += digit * place;
-        place /= 10;
-    }
-    return exact ? std::optional(us) : std::nullopt;
-}
-
-// What a text says about its offset from UTC, in seconds; nothing where it says nothing.
-std::optional<int> scan_offset(Scanner& text) {
-    if (text.at_end()) {
-        return std::nullopt;
-    }
-    if (text.take('Z') || text.take('z')) {
-        return 0;
-    }
-    const bool west = text.peek() == '-';
-    if (!text.take('-')) {
-        text.expect('+');
-    }
-    const int hours = text.digits(2);
-    int minutes = 0;
-    if (!text.at_end()) {
-        (void)text.take(':');
-        minutes = text.digits(2);
-    }
-    if (hours > 23 || minutes > 59) {
-        text.fail();
-    }
-    const int seconds = (hours * 60 + minutes) * 60;
-    return west ? -seconds : seconds;
 }
 
 Fit<std::int64_t> text_us(const Cell& cell, Zone zone) {
@@ -282,7 +207,7 @@ Fit<std::int64_t> text_us(const Cell& cell, Zone zone) {
 
 }  // namespace
 
-Fit<std::int64_t> timestamp_us(const Cell& cell, Reading reading, Zone zone) {
+Fit<std::int64_t> timestamp_us(const Cell& cell, Zone zone) {
     switch (cell.kind) {
         case CellKind::time_ms:
             return integer_us(cell, cell.integer, TimeUnit::millis);
@@ -294,7 +219,7 @@ Fit<std::int64_t> timestamp_us(const Cell& cell, Reading reading, Zone zone) {
             if (!number) {
                 return text_us(cell, zone);
             }
-            if (reading.unit == TimeUnit::none) {
+            if (cell.reading.unit == TimeUnit::none) {
                 return misfit(std::string(to_string(cell.kind)) + " is a time in an unknown unit",
                               std::string(unit_hint));
             }
@@ -302,29 +227,29 @@ Fit<std::int64_t> timestamp_us(const Cell& cell, Reading reading, Zone zone) {
             const char* const last = cell.text.data() + cell.text.size();
             if (number->plain_integer &&
                 std::from_chars(cell.text.data(), last, value).ec == std::errc{}) {
-                return integer_us(cell, value, reading.unit);
+                return integer_us(cell, value, cell.reading.unit);
             }
-            return number_us(cell, *number, reading.unit);
+            return number_us(cell, *number, cell.reading.unit);
         }
         case CellKind::integer:
-            if (reading.unit == TimeUnit::none) {
+            if (cell.reading.unit == TimeUnit::none) {
                 return misfit("an integer is a time in an unknown unit", std::string(unit_hint));
             }
-            return integer_us(cell, cell.integer, reading.unit);
+            return integer_us(cell, cell.integer, cell.reading.unit);
         default:
             return parts::wrong_kind(cell, "a timestamp");
     }
 }
 
-Fit<std::int32_t> date(const Cell& cell, Reading reading) {
+Fit<std::int32_t> date(const Cell& cell) {
     const bool number = cell.kind == CellKind::number || cell.kind == CellKind::integer ||
                         (cell.kind == CellKind::text && parts::parse_number(cell.text));
     if (number) {
-        if (reading.unit != TimeUnit::days) {
+        if (cell.reading.unit != TimeUnit::days) {
             return misfit(
                 std::string(to_string(cell.kind)) + " is read as a date only where it counts days",
-                std::string(reading.unit == TimeUnit::none ? days_hint
-                                                           : "use a column for timestamps"));
+                std::string(cell.reading.unit == TimeUnit::none ? days_hint
+                                                                : "use a column for timestamps"));
         }
         return integer(cell, 32).map(
             [](std::int64_t days) { return static_cast<std::int32_t>(days); });

@@ -1,19 +1,31 @@
 // A decoded record: its key and value as the route says they are to be read.
 #pragma once
 
+#include "model/connect_schema.hpp"
 #include "model/json.hpp"
 #include "model/record.hpp"
 
 namespace sluice {
 
-enum class Format : std::uint8_t { json, string, bytes };
+// connect_json: as Kafka Connect's JsonConverter writes it, {"schema": …, "payload": …} or without
+// schemas the payload alone.
+enum class Format : std::uint8_t { json, string, bytes, connect_json };
+
+constexpr bool is_json(Format format) {
+    return format == Format::json || format == Format::connect_json;
+}
 
 // One side (key or value) of a record.
 struct Decoded {
     Format format = Format::bytes;
     bool null = true;       // The record has no key, or a null value (a tombstone).
-    std::string_view text;  // The bytes as they came; for `string` checked to be UTF-8.
-    JsonDocument json;      // Filled where format is json and null is false.
+    std::string_view text;  // The bytes as they came, of connect_json the payload's; for `string`
+                            // checked to be UTF-8.
+    JsonDocument json;      // Filled where the format is JSON and null is false.
+    // What stands beside the payload; null where nothing does. Two records with one id, of this
+    // side and from one decoder, have the same schema; 0 is none.
+    const ConnectSchema* schema = nullptr;
+    std::uint64_t schema_id = 0;
 };
 
 // Reused from record to record; see JsonDocument for how long its views live.

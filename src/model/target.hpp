@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,7 +34,11 @@ struct Path {
     std::string spelling;  // As the configuration has it, for messages.
 };
 
-enum class Mode : std::uint8_t { append, upsert };
+// changes: the envelopes of Debezium, applied.
+enum class Mode : std::uint8_t { append, upsert, changes };
+
+// Rows are found again by the target's key.
+constexpr bool is_keyed(Mode mode) { return mode != Mode::append; }
 
 struct ColumnSource {
     std::string column;
@@ -46,8 +51,14 @@ struct Target {
     std::string table;  // As configured: "public.orders"; empty means the zero-config events table.
     Mode mode = Mode::append;
     std::vector<ColumnSource> columns;  // Empty in the configuration: by name from the table.
-    std::vector<std::string> key;       // Column names; upsert only.
-    bool absent_is_null = false;        // `absent: null` instead of keeping the stored value.
+    // Fills the table's other columns: the column's name is the path's last step.
+    std::optional<Path> others;
+    // Column names; not in append. In `changes` it may be empty: the table's primary key.
+    std::vector<std::string> key;
+    bool absent_is_null = false;  // `absent: null` instead of keeping the stored value.
+    // changes: what stands in the place of a value that the source did not send (Debezium's
+    // `unavailable.value.placeholder`).
+    std::string unavailable{"__debezium_unavailable_value"};
     // Takes the records that the route's other targets can't, and stands behind them; its rows
     // have the columns of model/dead_letter.hpp.
     bool dead_letters = false;

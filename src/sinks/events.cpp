@@ -35,12 +35,26 @@ bool feeds_events(const Route& route) {
                                [](const Target& target) { return target.table.empty(); });
 }
 
+bool is_filled_by_name(const Target& target, std::string_view column) {
+    return target.columns.empty() ||
+           (target.others && std::ranges::find(target.columns, column, &ColumnSource::column) ==
+                                 target.columns.end());
+}
+
 std::optional<ColumnSource> source_by_name(const Target& target, const std::string& column,
                                            bool may_hold_id) {
     Path path{.source = Source::value, .name = {}, .steps = {}, .spelling = column};
-    if (!target.table.empty()) {
+    if (target.others) {
+        path = *target.others;
         path.steps.emplace_back(column);
-        path.spelling = "value." + column;
+        path.spelling += "." + column;
+    } else if (!target.table.empty()) {
+        const bool change = target.mode == Mode::changes;
+        if (change) {
+            path.steps.emplace_back("after");
+        }
+        path.steps.emplace_back(column);
+        path.spelling = (change ? "value.after." : "value.") + column;
     } else if (const auto source = events_source(column, may_hold_id)) {
         path.source = *source;
     } else {

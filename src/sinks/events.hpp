@@ -17,9 +17,11 @@ std::string_view table_of(const Target& target);
 // True where a target of the route is the zero-config table.
 bool feeds_events(const Route& route);
 
-// What fills a column that the configuration does not name: `value.<column>`, or what the name
-// means in the zero-config table. There a column `id` is taken for the record's id where
-// `may_hold_id`, and nothing fills a column of an unknown name.
+// True where the table's column is not named by the configuration, and yet filled.
+bool is_filled_by_name(const Target& target, std::string_view column);
+// What fills it: `value.<column>`, of change events `value.after.<column>`, the path of `"*"`, or
+// what the name means in the zero-config table. There a column `id` is taken for the record's id
+// where `may_hold_id`, and nothing fills a column of an unknown name.
 std::optional<ColumnSource> source_by_name(const Target& target, const std::string& column,
                                            bool may_hold_id);
 

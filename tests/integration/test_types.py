@@ -128,6 +128,98 @@ def test_cassandra_types_hold_exactly_what_was_sent(sluice, make_topic, keyspace
     assert differences(wanted, row) == []
 
 
+# By what PostgreSQL prints of them.
+STRUCTURED = {
+    "time": [('"03:04:05.678901"', "03:04:05.678901"), ('"24:00:00"', "24:00:00"), ('"23:59"', "23:59:00")],
+    "timetz": [('"03:04:05+02:00"', "03:04:05+02"), ('"03:04:05.5Z"', "03:04:05.5+00"), ('"00:00:00-05:30"', "00:00:00-05:30")],
+    "interval": [('"P1Y2M3DT4H5M6.789S"', "1 year 2 mons 3 days 04:05:06.789"), ('"P0Y0M-3DT-1H-30M-0.5S"', "-3 days -01:30:00.5"),
+                 ('"P2W"', "14 days"), ('"PT0S"', "00:00:00"), ('"P-1Y2MT0.000001S"', "-10 mons +00:00:00.000001")],
+    "bit(5)": [('"10110"', "10110"), ('"00001"', "00001")], "bit(12)": [('"101010101011"', "101010101011")],
+    "bit": [("true", "1"), ('"0"', "0")], "varbit": [('"101"', "101"), ('""', "")],
+    "point": [('{"x": 1.5, "y": -2, "srid": null}', "(1.5,-2)")], "xml": [('"<a>é</a>"', "<a>é</a>")],
+    "mood": [('"happy"', "happy"), ('"très sad"', "très sad")],
+    "text[]": [('["a", null, "x,y\\"z", ""]', '{a,NULL,"x,y\\"z",""}'), ("[]", "{}"), ('[["a"], ["b"]]', "{{a},{b}}")],
+    "int[]": [("[[1, 2], [3, 4]]", "{{1,2},{3,4}}"), ("[[[1]], [[2]]]", "{{{1}},{{2}}}"), ("[[], []]", "{}")],
+    "numeric(6,2)[]": [("[1.5, -0.01]", "{1.50,-0.01}")], "varchar(2)[]": [('["é日"]', "{é日}")],
+    "mood[]": [('["happy"]', "{happy}")], "jsonb[]": [('[[1], {"a": 2}, null]', '{[1],"{\\"a\\": 2}",NULL}')],
+    "timestamptz[]": [('["2024-01-01T00:00:00Z"]', '{"2024-01-01 00:00:00+00"}')], "boolean[]": [("[true, null]", "{t,NULL}")],
+    "float8": [('"NaN"', "NaN"), ('"-Infinity"', "-Infinity")], "uuid[]": [(f'["{ID}"]', "{" + ID + "}")],
+}
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_postgres_structured_types(sluice, make_topic, database, mode):
+    topic, cases = make_topic(1), cases_of(STRUCTURED)
+    database.execute("CREATE TYPE mood AS ENUM ('happy', 'très sad')")
+    database.execute(f"CREATE TABLE t ({', '.join(f'{name} {type_}' for name, type_, _, _ in cases)}, id int PRIMARY KEY)")
+    topic.send(event_of(cases).replace("{", '{"id": 1, ', 1))
+    key = ", key: id" if mode == "upsert" else ""
+    sluice.drain_file(sluice.config(topic, f"    postgres: {{table: t, mode: {mode}{key}}}", database)).expect(0)
+    names = ", ".join(f"{name}::text" for name, _, _, _ in cases)
+    assert differences(cases, database.rows(f"SELECT {names} FROM t")[0]) == []
+
+
+MISFITS = [("time", '"25:00:00"', "is not a time of day"), ("time", '"03:04:05Z"', "with an offset from UTC"),
+           ("timetz", '"03:04:05"', "without an offset"), ("time", "5", "unknown unit"), ("interval", '"3 days"', "not a span"),
+           ("interval", "86400000000", "unknown unit"), ("bit(5)", '"101"', "3 bits do not fit bit(5)"),
+           ("bit(5)", '"10102"', "no row of bits"), ("point", '{"x": 1}', "has no `x` or no `y`"), ("point", '"(1,2)"', "not read as a point"),
+           ("int[]", "[[1], [2, 3]]", "not of one size"), ("int[]", "[1, [2]]", "not of one depth"), ("int[]", '["1"]', "an element: a JSON string"),
+           ("int[]", "7", "not read as an array"), ("mood", '"angry"', "22P02"), ("xml", '"<a>"', "2200N")]
+
+
+def test_postgres_structured_types_refuse_what_does_not_fit(sluice, make_topic, database):
+    topic = make_topic(len(MISFITS))
+    database.execute("CREATE TYPE mood AS ENUM ('happy')")
+    columns = [f"c{i} {type_}" for i, (type_, _, _) in enumerate(MISFITS)]
+    database.execute(f"CREATE TABLE t ({', '.join(columns)})")
+    for i, (_, text, _) in enumerate(MISFITS):
+        topic.send(f'{{"c{i}": {text}}}', partition=i)
+    done = sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database)).expect(1)
+    for i, (_, _, why) in enumerate(MISFITS):
+        done.line("did not reach its end", f"[{i}]@0", f"t.c{i}", why)
+    assert database.value("SELECT count(*) FROM t") == 0
+
+
+CASSANDRA_STRUCTURED = {
+    "time": [('"03:04:05.678901"', "03:04:05.678901000"), ('"00:00"', "00:00:00.000000000")],
+    "duration": [('"P1Y2M3DT4H5M6.789S"', "14mo3d14706789000000ns"), ('"P0Y0M-3DT-1H"', "-3d-3600000000000ns"), ('"PT0S"', ""),
+                 ('"P20000Y"', "240000mo")],
+    "varint": [("12345678901234567890123456789", "12345678901234567890123456789"), ("-129", "-129"), ("1.50e2", "150"), ("0", "0")],
+    "timeuuid": [('"8ac3f6a2-5f3b-11ee-8c99-0242ac120002"', "8ac3f6a2-5f3b-11ee-8c99-0242ac120002")],
+    "set<text>": [('["b", "a", "b"]', "['a', 'b']"), ("[]", "None")], "frozen<set<int>>": [("[3, -1]", "[-1, 3]")],
+    "frozen<list<decimal>>": [("[1.50, -2]", "[Decimal('1.50'), Decimal('-2')]")], "frozen<list<text>>": [('["b", "a", "b"]', "['b', 'a', 'b']")],
+}
+
+
+def shown(value):
+    if type(value).__name__ == "Duration":
+        parts = ((value.months, "mo"), (value.days, "d"), (value.nanoseconds, "ns"))
+        return "".join(f"{count}{unit}" for count, unit in parts if count)
+    if type(value).__name__ == "SortedSet":
+        return str(list(value))
+    return str(value)
+
+
+def test_cassandra_structured_types(sluice, make_topic, keyspace, table):
+    topic, cases = make_topic(1), cases_of(CASSANDRA_STRUCTURED)
+    columns = ", ".join(f"{column} {type_}" for column, type_, _, _ in cases)
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} ({columns}, id int PRIMARY KEY)")
+    topic.send(event_of(cases).replace("{", '{"id": 1, ', 1))
+    file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace)
+    sluice.drain_file(file).expect(0)
+    names = ", ".join(column for column, _, _, _ in cases)
+    assert differences(cases, [shown(value) for value in keyspace.rows(f"SELECT {names} FROM {{ks}}.{table}")[0]]) == []
+
+
+def test_a_list_of_cassandra_that_is_not_frozen_is_refused(sluice, make_topic, keyspace, table):
+    """Its elements get ids from the server: a replay would double them."""
+    topic = make_topic(1)
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id int PRIMARY KEY, tags list<text>)")
+    topic.send('{"id": 1, "tags": ["a"]}')
+    file = sluice.config(topic, f"    cassandra: {{table: {table}}}", None, keyspace)
+    sluice.drain_file(file).expect(3).has("'tags'", "list<text>", "not supported", "frozen<list<")
+
+
 UNITS = [("s", "1700000000", at(2023, 11, 14, 22, 13, 20)),
          ("s", "1700000000.125", at(2023, 11, 14, 22, 13, 20, 125000)),
          ("ms", "1700000000123", at(2023, 11, 14, 22, 13, 20, 123000)),

@@ -29,9 +29,10 @@ Column column(Type type, ColumnKind kind = ColumnKind::regular) {
 }
 
 // The value's bytes in hexadecimal, after its length was checked; "refused: " and why else.
-std::string encoded(const Column& column, const Cell& cell, Reading reading = {}) {
+std::string encoded(const Column& column, Cell cell, Reading reading = {}) {
     std::string out;
-    const auto done = encode(column, cell, reading, out);
+    cell.reading = reading;
+    const auto done = encode(column, cell, out);
     if (!done) {
         return "refused: " + done.error().reason;
     }

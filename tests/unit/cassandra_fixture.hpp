@@ -17,7 +17,7 @@ inline Column make_column(std::string name, std::string type, ColumnKind kind = 
                   .type = {},
                   .kind = kind,
                   .position = position};
-    column.type = type_of(column.type_name);
+    set_type(column);
     return column;
 }
 

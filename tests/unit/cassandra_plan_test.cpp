@@ -77,10 +77,10 @@ TEST(CassandraPlan, ProblemsNameWhatToDo) {
     ASSERT_EQ(problems.size(), 1U);
     EXPECT_THAT(problems[0].message(), HasSubstr("'n' belongs to the primary key"));
 
-    table.columns.push_back(make_column("tags", "set<text>"));
+    table.columns.push_back(make_column("tags", "list<text>"));
     problems = find_problems(complete(upsert_target(), table), table);
     ASSERT_EQ(problems.size(), 1U);
-    EXPECT_THAT(problems[0].message(), HasSubstr("set<text>, which is not supported"));
+    EXPECT_THAT(problems[0].message(), HasSubstr("list<text>, which is not supported"));
 
     table.columns.push_back(make_column("hits", "counter"));
     problems = find_problems(complete(upsert_target(), table), table);

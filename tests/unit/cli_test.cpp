@@ -285,8 +285,8 @@ TEST(Cli, MistakesSayWhatToDo) {
          "--pool: 'postgres.pool' is '65', out of range; allowed: a whole number from 1 to 64\n"},
         {run_with({"--pool", "1", "--pool", "2"}),
          "--pool: 'postgres.pool' is said twice, first at --pool; keep one of them\n"},
-        {run_with({"--value", "jsn"}),
-         "--value: 'routes[0].value' is 'jsn'; allowed: json, string, bytes; did you mean 'json'?"},
+        {run_with({"--value", "jsn"}), "--value: 'routes[0].value' is 'jsn'; allowed: json, "
+                                       "string, bytes, connect_json; did you mean 'json'?"},
         {run_with({"--topic", "a b"}), "--topic: 'routes[0].topics' is 'a b'; a topic's name may"},
         {run_with({"-X", "group.id=x"}),
          "-X: 'kafka.properties.group.id' can't be set: pipeline names the group\n"},

@@ -125,6 +125,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"routes[].value", "json"},
         {"routes[].<database>.mode", "append"},
         {"routes[].<database>.absent", "keep"},
+        {"routes[].<database>.unavailable", Target{}.unavailable},
     };
     std::map<std::string, std::string> documented;
     for (const auto& row : rows("Setting")) {

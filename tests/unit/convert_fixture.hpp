@@ -38,6 +38,11 @@ inline Cell time_ms(std::int64_t value) {
     cell.kind = CellKind::time_ms;
     return cell;
 }
+// The cell, to be read so.
+inline Cell as(Reading reading, Cell cell) {
+    cell.reading = reading;
+    return cell;
+}
 inline Cell uuid_cell() {
     Cell cell = cell_of(CellKind::uuid);
     cell.uuid = *parse_uuid("6ba7b810-9dad-11d1-80b4-00c04fd430c8");

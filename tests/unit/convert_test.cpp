@@ -115,21 +115,20 @@ TEST(ConvertReasons, QuoteNeitherNumbersNorTexts) {
     const std::string all =
         outcome(convert::integer(text(secret), 64)) + outcome(convert::float64(text(secret))) +
         outcome(convert::decimal(string(secret))) + outcome(convert::boolean(text(secret))) +
-        outcome(convert::uuid(string(secret))) + outcome(convert::date(string(secret), {})) +
-        outcome(convert::timestamp_us(text(secret), {}, Zone::required)) +
-        outcome(convert::bytes(string(secret), {}, scratch));
+        outcome(convert::uuid(string(secret))) + outcome(convert::date(string(secret))) +
+        outcome(convert::timestamp_us(text(secret), Zone::required)) +
+        outcome(convert::bytes(string(secret), scratch));
     EXPECT_EQ(all.find("hunter2"), std::string::npos) << all;
     EXPECT_EQ(all.find("4111"), std::string::npos) << all;
 }
 
 TEST(ConvertReasons, NameWhatToChange) {
-    EXPECT_EQ(hint(convert::timestamp_us(number("1517363399650"), {}, Zone::required)),
+    EXPECT_EQ(hint(convert::timestamp_us(number("1517363399650"), Zone::required)),
               "declare its unit: {from: value.ts, unit: ms} (s, ms, us, ns or days)");
     EXPECT_NE(hint(convert::integer(string("1"), 32)).find("without quotes"), std::string::npos);
     std::string scratch;
-    EXPECT_NE(
-        hint(convert::bytes(string("AA=="), {}, scratch)).find("encoding: base64 | hex | utf8"),
-        std::string::npos);
+    EXPECT_NE(hint(convert::bytes(string("AA=="), scratch)).find("encoding: base64 | hex | utf8"),
+              std::string::npos);
     EXPECT_NE(hint(convert::json(bytes("\xff"), scratch)).find("value: string"), std::string::npos);
 }
 

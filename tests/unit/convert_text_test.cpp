@@ -10,6 +10,7 @@
 namespace sluice {
 namespace {
 
+using test::as;
 using test::boolean;
 using test::bytes;
 using test::integer;
@@ -67,10 +68,10 @@ TEST(ConvertBytes, DecodesOnlyWhatIsDeclared) {
     const Reading base64{.encoding = BytesEncoding::base64};
     const Reading hex{.encoding = BytesEncoding::hex};
     const Reading utf8{.encoding = BytesEncoding::utf8};
-    EXPECT_EQ(*convert::bytes(bytes("\xff\x01"), {}, scratch), "\xff\x01");
-    EXPECT_EQ(*convert::bytes(text("abc"), {}, scratch), "abc");
-    EXPECT_FALSE(convert::bytes(string("abc"), {}, scratch));
-    EXPECT_EQ(*convert::bytes(string("abc"), utf8, scratch), "abc");
+    EXPECT_EQ(*convert::bytes(bytes("\xff\x01"), scratch), "\xff\x01");
+    EXPECT_EQ(*convert::bytes(text("abc"), scratch), "abc");
+    EXPECT_FALSE(convert::bytes(string("abc"), scratch));
+    EXPECT_EQ(*convert::bytes(as(utf8, string("abc")), scratch), "abc");
     const std::pair<std::string_view, std::string_view> good_base64[] = {
         {"", ""},
         {"Zg==", "f"},
@@ -83,23 +84,24 @@ TEST(ConvertBytes, DecodesOnlyWhatIsDeclared) {
         {"-_-_", "\xfb\xff\xbf"},
     };
     for (const auto& [in, out] : good_base64) {
-        const auto got = convert::bytes(string(in), base64, scratch);
+        const auto got = convert::bytes(as(base64, string(in)), scratch);
         ASSERT_TRUE(got) << in;
         EXPECT_EQ(*got, out) << in;
     }
     for (const auto* bad : {"Z", "Zg=", "Zg===", "====", "=", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n",
                             "Zm9v=", "Zm8=Zm8=", "Zm9v.A=="}) {
-        EXPECT_FALSE(convert::bytes(string(bad), base64, scratch)) << bad;
+        EXPECT_FALSE(convert::bytes(as(base64, string(bad)), scratch)) << bad;
     }
     for (const auto* good : {"00fFa0", "\\x00ffa0", "0x00FFA0"}) {
-        EXPECT_EQ(*convert::bytes(string(good), hex, scratch), std::string_view("\0\xff\xa0", 3));
+        EXPECT_EQ(*convert::bytes(as(hex, string(good)), scratch),
+                  std::string_view("\0\xff\xa0", 3));
     }
     for (const auto* bad : {"0", "0x0", "0g", "\\x\\x00", " 00", "00 "}) {
-        EXPECT_FALSE(convert::bytes(string(bad), hex, scratch)) << bad;
+        EXPECT_FALSE(convert::bytes(as(hex, string(bad)), scratch)) << bad;
     }
-    EXPECT_EQ(*convert::bytes(text("Zm9v"), base64, scratch), "foo");
-    EXPECT_FALSE(convert::bytes(number("1"), hex, scratch));
-    EXPECT_FALSE(convert::bytes(json("{}"), utf8, scratch));
+    EXPECT_EQ(*convert::bytes(as(base64, text("Zm9v")), scratch), "foo");
+    EXPECT_FALSE(convert::bytes(as(hex, number("1")), scratch));
+    EXPECT_FALSE(convert::bytes(as(utf8, json("{}")), scratch));
 }
 
 TEST(ConvertBytes, TakesBackWhatItIsGiven) {
@@ -127,7 +129,8 @@ TEST(ConvertBytes, TakesBackWhatItIsGiven) {
         if (count > 0) {
             out.push_back(alphabet[bits << (6 - count) & 63]);
         }
-        const auto got = convert::bytes(string(out), {.encoding = BytesEncoding::base64}, scratch);
+        const auto got = convert::bytes(as({.encoding = BytesEncoding::base64}, string(out)),
+                                        scratch);
         ASSERT_TRUE(got) << out;
         ASSERT_EQ(*got, in) << out;
     }

@@ -9,6 +9,7 @@ namespace sluice {
 namespace {
 
 using convert::Zone;
+using test::as;
 using test::boolean;
 using test::integer;
 using test::number;
@@ -39,7 +40,7 @@ TEST(ConvertTimestamp, ReadsRfc3339) {
     };
     for (const auto& c : cases) {
         for (const auto& cell : {string(c.text), text(c.text)}) {
-            const auto got = convert::timestamp_us(cell, {}, Zone::required);
+            const auto got = convert::timestamp_us(cell, Zone::required);
             ASSERT_TRUE(got) << c.text << ": " << outcome(got);
             EXPECT_EQ(*got, c.us) << c.text;
         }
@@ -85,10 +86,10 @@ TEST(ConvertTimestamp, RefusesWhatIsNoTimeOrWouldLoseDigits) {
         {"2026-01-02T03:04:05", "without an offset"},
     };
     for (const auto& c : cases) {
-        const auto got = reason(convert::timestamp_us(string(c.text), {}, Zone::required));
+        const auto got = reason(convert::timestamp_us(string(c.text), Zone::required));
         EXPECT_NE(got.find(c.reason), std::string::npos) << c.text << ": " << got;
     }
-    EXPECT_EQ(*convert::timestamp_us(string("1970-01-01T00:00:01"), {}, Zone::optional), 1000000);
+    EXPECT_EQ(*convert::timestamp_us(string("1970-01-01T00:00:01"), Zone::optional), 1000000);
 }
 
 TEST(ConvertTimestamp, ReadsNumbersInTheirDeclaredUnitExactly) {
@@ -120,7 +121,7 @@ TEST(ConvertTimestamp, ReadsNumbersInTheirDeclaredUnitExactly) {
         {time_ms(-1), TimeUnit::none, -1000},
     };
     for (const auto& c : cases) {
-        const auto got = convert::timestamp_us(c.cell, {.unit = c.unit}, Zone::required);
+        const auto got = convert::timestamp_us(as({.unit = c.unit}, c.cell), Zone::required);
         ASSERT_TRUE(got) << c.cell.text << ": " << outcome(got);
         EXPECT_EQ(*got, c.us) << c.cell.text;
     }
@@ -152,40 +153,41 @@ TEST(ConvertTimestamp, ReadsNumbersInTheirDeclaredUnitExactly) {
         {boolean(true), TimeUnit::millis, "is not read as a timestamp"},
     };
     for (const auto& c : bad) {
-        const auto got = reason(convert::timestamp_us(c.cell, {.unit = c.unit}, Zone::required));
+        const auto got = reason(
+            convert::timestamp_us(as({.unit = c.unit}, c.cell), Zone::required));
         EXPECT_NE(got.find(c.reason), std::string::npos) << c.reason << ": " << got;
     }
 }
 
 TEST(ConvertDate, ReadsCalendarDaysAndDeclaredDayCounts) {
-    EXPECT_EQ(*convert::date(string("1970-01-01"), {}), 0);
-    EXPECT_EQ(*convert::date(string("1969-12-31"), {}), -1);
-    EXPECT_EQ(*convert::date(text("2000-03-01"), {}), 11017);
-    EXPECT_EQ(*convert::date(string("0001-01-01"), {}), -719162);
-    EXPECT_EQ(*convert::date(string("9999-12-31"), {}), 2932896);
-    EXPECT_EQ(*convert::date(number("11017"), {.unit = TimeUnit::days}), 11017);
-    EXPECT_EQ(*convert::date(text("-1"), {.unit = TimeUnit::days}), -1);
-    EXPECT_EQ(*convert::date(integer(7), {.unit = TimeUnit::days}), 7);
-    EXPECT_FALSE(convert::date(number("11017"), {}));
-    EXPECT_FALSE(convert::date(number("11017"), {.unit = TimeUnit::millis}));
-    EXPECT_FALSE(convert::date(number("0.5"), {.unit = TimeUnit::days}));
-    EXPECT_FALSE(convert::date(number("2147483648"), {.unit = TimeUnit::days}));
+    EXPECT_EQ(*convert::date(string("1970-01-01")), 0);
+    EXPECT_EQ(*convert::date(string("1969-12-31")), -1);
+    EXPECT_EQ(*convert::date(text("2000-03-01")), 11017);
+    EXPECT_EQ(*convert::date(string("0001-01-01")), -719162);
+    EXPECT_EQ(*convert::date(string("9999-12-31")), 2932896);
+    EXPECT_EQ(*convert::date(as({.unit = TimeUnit::days}, number("11017"))), 11017);
+    EXPECT_EQ(*convert::date(as({.unit = TimeUnit::days}, text("-1"))), -1);
+    EXPECT_EQ(*convert::date(as({.unit = TimeUnit::days}, integer(7))), 7);
+    EXPECT_FALSE(convert::date(number("11017")));
+    EXPECT_FALSE(convert::date(as({.unit = TimeUnit::millis}, number("11017"))));
+    EXPECT_FALSE(convert::date(as({.unit = TimeUnit::days}, number("0.5"))));
+    EXPECT_FALSE(convert::date(as({.unit = TimeUnit::days}, number("2147483648"))));
     for (const auto* bad : {"", "2026-02-30", "2026-1-1", "01.02.2026", "2026-01-02T00:00:00Z",
                             "0000-01-01", "2026-01-02 "}) {
-        EXPECT_FALSE(convert::date(string(bad), {})) << bad;
+        EXPECT_FALSE(convert::date(string(bad))) << bad;
     }
-    EXPECT_FALSE(convert::date(time_ms(0), {}));
+    EXPECT_FALSE(convert::date(time_ms(0)));
 }
 
 // Every day of 400 years, against counting.
 TEST(ConvertDate, CountsEveryDayOfTheCalendarOnce) {
-    std::int32_t expected = *convert::date(string("1800-01-01"), {});
+    std::int32_t expected = *convert::date(string("1800-01-01"));
     for (int year = 1800; year < 2200; ++year) {
         for (int month = 1; month <= 12; ++month) {
             for (int day = 1; day <= 31; ++day) {
                 char buffer[40];
                 std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02d", year, month, day);
-                if (const auto got = convert::date(string(buffer), {})) {
+                if (const auto got = convert::date(string(buffer))) {
                     ASSERT_EQ(*got, expected) << buffer;
                     ++expected;
                 } else {
@@ -194,7 +196,7 @@ TEST(ConvertDate, CountsEveryDayOfTheCalendarOnce) {
             }
         }
     }
-    EXPECT_EQ(expected, *convert::date(string("2200-01-01"), {}));
+    EXPECT_EQ(expected, *convert::date(string("2200-01-01")));
 }
 
 }  // namespace

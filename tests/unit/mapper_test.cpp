@@ -1,111 +1,12 @@
 // An event becomes the row that the target asks for, or is refused by column.
-#include "map/mapper.hpp"
-
-#include <gtest/gtest.h>
-
-#include <deque>
-
-#include "decode/decode.hpp"
-#include "map/path.hpp"
+#include "mapper_fixture.hpp"
 
 namespace sluice {
 namespace {
 
-using Formats = std::pair<Format, Format>;  // Of key and value.
-constexpr Formats string_json{Format::string, Format::json};
-constexpr Formats json_json{Format::json, Format::json};
-
-std::string show(const Cell& cell) {
-    switch (cell.kind) {
-        case CellKind::absent:
-            return "absent";
-        case CellKind::null:
-            return "null";
-        case CellKind::boolean:
-            return cell.boolean ? "true" : "false";
-        case CellKind::number:
-            return "number " + std::string(cell.text);
-        case CellKind::string:
-            return "string " + std::string(cell.text);
-        case CellKind::json:
-            return "json " + std::string(cell.raw);
-        case CellKind::text:
-            return "text " + std::string(cell.text);
-        case CellKind::bytes:
-            return "bytes " + std::to_string(cell.text.size());
-        case CellKind::integer:
-            return "integer " + std::to_string(cell.integer);
-        case CellKind::time_ms:
-            return "time_ms " + std::to_string(cell.integer);
-        case CellKind::uuid:
-            return "uuid " + cell.uuid.to_string();
-    }
-    return "?";
-}
-
-class MapperTest : public ::testing::Test {
-protected:
-    MapperTest() {
-        record_.partition = &partition_;
-        record_.offset = Offset{120};
-        record_.timestamp_ms = 1517363399650;
-    }
-
-    void decode(std::optional<std::string_view> key, std::optional<std::string_view> value,
-                Formats formats) {
-        record_.key = key;
-        record_.value = value;
-        const auto decoded = decoder_.decode(record_, formats.first, formats.second, event_);
-        ASSERT_TRUE(decoded) << decoded.error().message();
-    }
-    Cell at(std::string_view path) { return resolve(parse_path(path).value(), event_, topic_id_); }
-    std::string shown(std::string_view path) { return show(at(path)); }
-
-    // A mapper with columns given as "name=path".
-    Mapper& mapper(Mode mode, std::initializer_list<std::string_view> columns,
-                   std::vector<std::string> key = {}, Formats formats = string_json) {
-        routes_.push_back(route(mode, columns, std::move(key), formats));
-        mappers_.push_back(Mapper::create(routes_.back(), 0).value());
-        return mappers_.back();
-    }
-    static Route route(Mode mode, std::initializer_list<std::string_view> columns,
-                       std::vector<std::string> key, Formats formats) {
-        Route out;
-        out.key_format = formats.first;
-        out.value_format = formats.second;
-        Target& target = out.targets.emplace_back();
-        target.table = "public.orders";
-        target.mode = mode;
-        target.key = std::move(key);
-        for (const auto column : columns) {
-            const auto equals = column.find('=');
-            target.columns.push_back({std::string(column.substr(0, equals)),
-                                      parse_path(column.substr(equals + 1)).value(),
-                                      {}});
-        }
-        return out;
-    }
-    std::string map(Mapper& mapper) {
-        const auto row = mapper.map(event_, topic_id_);
-        if (!row) {
-            EXPECT_EQ(row.error().action, Action::reject);
-            return "error: " + row.error().where + ": " + row.error().detail;
-        }
-        std::string out = row->op == RowOp::put ? "put" : "del";
-        for (const Cell& cell : row->cells) {
-            out += " | " + show(cell);
-        }
-        return out;
-    }
-
-    TopicPartition partition_{"orders", PartitionId{3}};
-    Uuid topic_id_ = *parse_uuid("6ba7b810-9dad-11d1-80b4-00c04fd430c8");
-    Record record_;
-    Decoder decoder_;
-    Event event_;
-    std::deque<Route> routes_;
-    std::deque<Mapper> mappers_;
-};
+using test::json_json;
+using test::MapperTest;
+using test::string_json;
 
 TEST_F(MapperTest, FindsMembersElementsAndTheirAbsence) {
     decode("k", R"({"a":{"b":[10,{"c":"x\ty"}]},"n":null,"t":true,"o":{ "p" : 1 },"a.b":5,"":6})",
@@ -290,7 +191,7 @@ TEST_F(MapperTest, CarriesTheNumberOfItsTarget) {
     two.targets.push_back(two.targets[0]);
     auto second = Mapper::create(two, 1).value();
     decode("k", "{}", string_json);
-    EXPECT_EQ(second.map(event_, topic_id_)->target, 1U);
+    EXPECT_EQ(second.map(event_, topic_id_)->front().target, 1U);
 }
 
 }  // namespace

@@ -36,9 +36,10 @@ std::string hex(std::string_view bytes) {
 }
 
 // Length and value in hexadecimal, or the reason for the refusal.
-std::string encoded(const Column& to, const Cell& cell, Reading reading = {}) {
+std::string encoded(const Column& to, Cell cell, Reading reading = {}) {
     std::string out;
-    if (const auto fits = encode(to, cell, reading, out); !fits) {
+    cell.reading = reading;
+    if (const auto fits = encode(to, cell, out); !fits) {
         return "refused: " + fits.error().reason;
     }
     return hex(out);

@@ -27,7 +27,6 @@ TablePlan plan() {
             .quoted = "t",
             .mode = Mode::upsert,
             .columns = {int_column("id", true), int_column("a"), int_column("b")},
-            .readings = std::vector<Reading>(3),
             .key_size = 1};
 }
 

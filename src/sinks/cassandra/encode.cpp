@@ -1,6 +1,7 @@
 #include "sinks/cassandra/encode.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <vector>
 
@@ -15,14 +16,20 @@ using convert::misfit;
 // As many digits as PostgreSQL's numeric takes, so that both databases refuse the same numbers.
 constexpr std::size_t decimal_digits_max = 131'072 + 16'383;
 
-template <class T>
-Fit<void> encode_integer(const Cell& cell, std::string& out) {
-    const auto value = convert::integer(cell, sizeof(T) * 8);
+// Appends what `wire` makes of a value that fits.
+template <class T, class Wire>
+Fit<void> append_fit(const Fit<T>& value, std::string& out, Wire wire) {
     if (!value) {
         return tl::unexpected(value.error());
     }
-    append_number(out, static_cast<T>(*value));
+    append_number(out, wire(*value));
     return {};
+}
+
+template <class T>
+Fit<void> encode_integer(const Cell& cell, std::string& out) {
+    return append_fit(convert::integer(cell, sizeof(T) * 8), out,
+                      [](std::int64_t value) { return static_cast<T>(value); });
 }
 
 Fit<void> append_text(const Column& column, std::string_view text, std::string& out) {
@@ -126,9 +133,9 @@ Fit<void> encode_decimal(const Column& column, const Cell& cell, std::string& ou
     return {};
 }
 
-Fit<void> encode_timestamp(const Cell& cell, Reading reading, std::string& out) {
+Fit<void> encode_timestamp(const Cell& cell, std::string& out) {
     // An instant: a text without an offset does not say which.
-    const auto us = convert::timestamp_us(cell, reading, convert::Zone::required);
+    const auto us = convert::timestamp_us(cell, convert::Zone::required);
     if (!us) {
         return tl::unexpected(us.error());
     }
@@ -140,8 +147,8 @@ Fit<void> encode_timestamp(const Cell& cell, Reading reading, std::string& out) 
     return {};
 }
 
-Fit<void> encode_date(const Cell& cell, Reading reading, std::string& out) {
-    const auto days = convert::date(cell, reading);
+Fit<void> encode_date(const Cell& cell, std::string& out) {
+    const auto days = convert::date(cell);
     if (!days) {
         return tl::unexpected(days.error());
     }
@@ -150,9 +157,9 @@ Fit<void> encode_date(const Cell& cell, Reading reading, std::string& out) {
     return {};
 }
 
-Fit<void> encode_bytes(const Cell& cell, Reading reading, std::string& out) {
+Fit<void> encode_bytes(const Cell& cell, std::string& out) {
     thread_local std::string scratch;
-    const auto value = convert::bytes(cell, reading, scratch);
+    const auto value = convert::bytes(cell, scratch);
     if (!value) {
         return tl::unexpected(value.error());
     }
@@ -160,12 +167,117 @@ Fit<void> encode_bytes(const Cell& cell, Reading reading, std::string& out) {
     return {};
 }
 
-Fit<void> encode_uuid(const Cell& cell, std::string& out) {
+Fit<void> encode_uuid(const Column& column, const Cell& cell, std::string& out) {
     const auto value = convert::uuid(cell);
     if (!value) {
         return tl::unexpected(value.error());
     }
+    constexpr unsigned by_time = 1;  // RFC 9562, version 1.
+    if (column.type == Type::timeuuid && value->bytes[6] >> 4 != by_time) {
+        return misfit("the UUID is not of version 1, which timeuuid is", "use a uuid column");
+    }
     append_bytes(out, {reinterpret_cast<const char*>(value->bytes.data()), value->bytes.size()});
+    return {};
+}
+
+// Nanoseconds since midnight, less than a day.
+Fit<void> encode_time(const Cell& cell, std::string& out) {
+    const auto time = convert::time_of_day(cell);
+    if (!time) {
+        return tl::unexpected(time.error());
+    }
+    constexpr std::int64_t us_per_day = 86'400'000'000;
+    if (time->offset_s || time->us == us_per_day) {
+        return misfit(time->offset_s ? "a time of day with an offset from UTC, which would be lost"
+                                     : "the time 24:00 has no place in Cassandra's time",
+                      "use a text column");
+    }
+    append_number(out, time->us * 1000);
+    return {};
+}
+
+// Zigzag, then as many bytes as the leading ones of the first say (native_protocol_v5.spec, 6.5).
+void append_vint(std::string& out, std::int64_t value) {
+    const auto zigzag = static_cast<std::uint64_t>(value) << 1 ^
+                        static_cast<std::uint64_t>(value >> 63);
+    const auto bits = static_cast<unsigned>(64 - std::countl_zero(zigzag | 1));
+    const unsigned more = std::min((bits - 1) / 7, 8U);
+    const auto mark = static_cast<unsigned char>(0xff00U >> more);
+    out.push_back(static_cast<char>(more == 8 ? 0xff : mark | (zigzag >> 8 * more & 0xff)));
+    for (unsigned i = more; i-- > 0;) {
+        out.push_back(static_cast<char>(zigzag >> 8 * i & 0xff));
+    }
+}
+
+// Months, days and nanoseconds, all of one sign.
+Fit<void> encode_duration(const Cell& cell, std::string& out) {
+    const auto span = convert::span(cell);
+    if (!span) {
+        return tl::unexpected(span.error());
+    }
+    std::int64_t nanos = 0;
+    const bool negative = span->months < 0 || span->days < 0 || span->us < 0;
+    const bool positive = span->months > 0 || span->days > 0 || span->us > 0;
+    if ((negative && positive) || __builtin_mul_overflow(span->us, 1000, &nanos)) {
+        return misfit("a span whose parts have different signs, or that is too long for a duration",
+                      "use a text column");
+    }
+    std::string bytes;
+    for (const std::int64_t part : {std::int64_t{span->months}, std::int64_t{span->days}, nanos}) {
+        append_vint(bytes, part);
+    }
+    append_bytes(out, bytes);
+    return {};
+}
+
+Fit<void> encode_varint(const Cell& cell, std::string& out) {
+    auto value = convert::decimal(cell);
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    while (value->scale > 0 && value->digits.ends_with('0')) {
+        value->digits.pop_back();
+        --value->scale;
+    }
+    if (value->scale > 0 && !value->digits.empty()) {
+        return misfit("a number with digits behind its point is no integer",
+                      "use a decimal column");
+    }
+    if (!value->digits.empty()) {
+        value->digits.append(static_cast<std::size_t>(std::max(-value->scale, 0)), '0');
+    }
+    if (value->digits.size() > decimal_digits_max) {
+        return misfit("a number with " + std::to_string(value->digits.size()) + " digits",
+                      "use a text column");
+    }
+    append_bytes(out, to_varint(value->digits, value->negative));
+    return {};
+}
+
+// The number of elements, then each with its length.
+Fit<void> encode_collection(const Column& column, const Cell& cell, std::string& out) {
+    const auto elements = convert::elements(cell);
+    if (!elements) {
+        return tl::unexpected(elements.error());
+    }
+    std::string bytes;
+    append_big_endian(bytes, static_cast<std::int32_t>(elements->size()));
+    std::string one;
+    for (const Cell& element : *elements) {
+        if (element.kind == CellKind::null) {
+            return misfit("an element is null, which Cassandra's collections can't hold",
+                          "leave it out, or use a text column");
+        }
+        one.clear();
+        if (auto done = encode(column.element.front(), element, one); !done) {
+            done.error().reason = "an element: " + done.error().reason;
+            return done;
+        }
+        const auto value = std::string_view(one).substr(sizeof(std::int32_t));
+        append_big_endian(bytes, static_cast<std::int32_t>(value.size()));
+        bytes.append(value);
+    }
+    append_bytes(out, bytes);
     return {};
 }
 
@@ -180,18 +292,12 @@ convert::Fit<void> encode_json(const Column& column, const Cell& cell, std::stri
     return append_text(column, *text, out);
 }
 
-convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
-                          std::string& out) {
+convert::Fit<void> encode(const Column& column, const Cell& cell, std::string& out) {
     check(column.type.has_value(), "only columns of supported types are encoded");
     switch (*column.type) {
-        case Type::boolean: {
-            const auto value = convert::boolean(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, static_cast<std::uint8_t>(*value));
-            return {};
-        }
+        case Type::boolean:
+            return append_fit(convert::boolean(cell), out,
+                              [](bool value) { return static_cast<std::uint8_t>(value); });
         case Type::tinyint:
             return encode_integer<std::int8_t>(cell, out);
         case Type::smallint:
@@ -200,35 +306,35 @@ convert::Fit<void> encode(const Column& column, const Cell& cell, Reading readin
             return encode_integer<std::int32_t>(cell, out);
         case Type::bigint:
             return encode_integer<std::int64_t>(cell, out);
-        case Type::float32: {
-            const auto value = convert::float32(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, std::bit_cast<std::uint32_t>(*value));
-            return {};
-        }
-        case Type::float64: {
-            const auto value = convert::float64(cell);
-            if (!value) {
-                return tl::unexpected(value.error());
-            }
-            append_number(out, std::bit_cast<std::uint64_t>(*value));
-            return {};
-        }
+        case Type::float32:
+            return append_fit(convert::float32(cell), out,
+                              [](float value) { return std::bit_cast<std::uint32_t>(value); });
+        case Type::float64:
+            return append_fit(convert::float64(cell), out,
+                              [](double value) { return std::bit_cast<std::uint64_t>(value); });
         case Type::decimal:
             return encode_decimal(column, cell, out);
         case Type::text:
         case Type::ascii:
             return encode_text(column, cell, out);
         case Type::blob:
-            return encode_bytes(cell, reading, out);
+            return encode_bytes(cell, out);
         case Type::date:
-            return encode_date(cell, reading, out);
+            return encode_date(cell, out);
         case Type::timestamp:
-            return encode_timestamp(cell, reading, out);
+            return encode_timestamp(cell, out);
         case Type::uuid:
-            return encode_uuid(cell, out);
+        case Type::timeuuid:
+            return encode_uuid(column, cell, out);
+        case Type::time:
+            return encode_time(cell, out);
+        case Type::duration:
+            return encode_duration(cell, out);
+        case Type::varint:
+            return encode_varint(cell, out);
+        case Type::list:
+        case Type::set:
+            return encode_collection(column, cell, out);
     }
     return misfit("a column of an unknown type");
 }

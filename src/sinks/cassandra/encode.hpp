@@ -41,8 +41,7 @@ inline void append_bytes(std::string& out, std::string_view bytes) {
 // Appends the value's length and bytes. Null and absent are the caller's business. In a column
 // of the primary key 1.50 and 1.5 become the same bytes, since Cassandra finds rows by them.
 // On failure `out` may have grown: the caller cuts it back.
-convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
-                          std::string& out);
+convert::Fit<void> encode(const Column& column, const Cell& cell, std::string& out);
 // JSON text as it came, strings with their quotes, for a text column.
 convert::Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out);
 

@@ -54,7 +54,7 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
                                               : "add it to columns");
         }
     }
-    if (target.mode != Mode::upsert) {
+    if (!is_keyed(target.mode)) {
         return;
     }
     auto given = target.key;
@@ -84,7 +84,7 @@ void add_statements(const Table& table, TablePlan& plan) {
     }
     plan.insert = "INSERT INTO " + table.quoted() + " (" + join(names) + ") VALUES (" +
                   join(markers) + ") USING TIMESTAMP ?";
-    if (plan.mode == Mode::upsert) {
+    if (is_keyed(plan.mode)) {
         plan.remove = "DELETE FROM " + table.quoted() + " USING TIMESTAMP ? WHERE " +
                       join(key, " AND ");
     }
@@ -94,10 +94,13 @@ void add_statements(const Table& table, TablePlan& plan) {
 
 Target complete(const Target& target, const Table& table) {
     Target out = target;
-    if (!out.columns.empty()) {
-        return out;
+    if (out.key.empty() && out.mode == Mode::changes) {
+        out.key = primary_key(table);
     }
     for (const auto& column : table.columns) {
+        if (!is_filled_by_name(target, column.name)) {
+            continue;
+        }
         if (auto source = source_by_name(target, column.name, column.type == Type::uuid)) {
             out.columns.push_back(std::move(*source));
         }
@@ -136,17 +139,15 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
         }
         plan.partition_key_size += column.kind == ColumnKind::partition_key ? 1 : 0;
         plan.primary_key_size += column.is_key() ? 1 : 0;
-        Bind bind{
-            .column = column, .fill = bucket ? Fill::bucket : Fill::cell, .cell = 0, .reading = {}};
+        Bind bind{.column = column, .fill = bucket ? Fill::bucket : Fill::cell, .cell = 0};
         if (source != nullptr) {
             const bool whole = source->path.steps.empty();
-            const bool json =
-                whole && ((source->path.source == Source::value && formats.value == Format::json) ||
-                          (source->path.source == Source::key && formats.key == Format::json));
+            const bool json = whole &&
+                              ((source->path.source == Source::value && is_json(formats.value)) ||
+                               (source->path.source == Source::key && is_json(formats.key)));
             const bool text = column.type == Type::text || column.type == Type::ascii;
             bind.fill = target.table.empty() && json && text ? Fill::json : Fill::cell;
             bind.cell = static_cast<std::size_t>(source - target.columns.data());
-            bind.reading = source->reading;
         }
         plan.binds.push_back(std::move(bind));
     }

@@ -27,10 +27,7 @@ struct Bind {
     Column column;
     Fill fill = Fill::cell;
     std::size_t cell = 0;  // Index into the row's cells.
-    Reading reading;
-    bool operator==(const Bind& other) const {
-        return column == other.column && fill == other.fill && cell == other.cell;
-    }
+    bool operator==(const Bind&) const = default;
 };
 
 struct TablePlan {

@@ -34,7 +34,7 @@ Result<void> append_cell(const TablePlan& plan, const Bind& bind, const Record& 
         return append_nothing(plan, bind.column, record, cell.kind, out);
     }
     const auto encoded = bind.fill == Fill::json ? encode_json(bind.column, cell, out)
-                                                 : encode(bind.column, cell, bind.reading, out);
+                                                 : encode(bind.column, cell, out);
     if (!encoded) {
         return rejected(op, record, plan.name, bind.column.name,
                         encoded.error().reason + " (the column is " + bind.column.type_name + ")",

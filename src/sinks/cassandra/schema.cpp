@@ -63,7 +63,9 @@ TableName split_name(std::string_view name, std::string_view keyspace) {
     return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1))};
 }
 
-std::optional<Type> type_of(std::string_view name) {
+namespace {
+
+std::optional<Type> type_named(std::string_view name) {
     static constexpr std::array types{
         std::pair{"boolean"sv, Type::boolean},   std::pair{"tinyint"sv, Type::tinyint},
         std::pair{"smallint"sv, Type::smallint}, std::pair{"int"sv, Type::int32},
@@ -72,9 +74,39 @@ std::optional<Type> type_of(std::string_view name) {
         std::pair{"text"sv, Type::text},         std::pair{"varchar"sv, Type::text},
         std::pair{"ascii"sv, Type::ascii},       std::pair{"blob"sv, Type::blob},
         std::pair{"date"sv, Type::date},         std::pair{"timestamp"sv, Type::timestamp},
-        std::pair{"uuid"sv, Type::uuid}};
+        std::pair{"uuid"sv, Type::uuid},         std::pair{"timeuuid"sv, Type::timeuuid},
+        std::pair{"time"sv, Type::time},         std::pair{"duration"sv, Type::duration},
+        std::pair{"varint"sv, Type::varint}};
     const auto found = std::ranges::find(types, name, &decltype(types)::value_type::first);
     return found == types.end() ? std::nullopt : std::optional(found->second);
+}
+
+// What stands between "frozen<" and ">"; nothing where `name` is none of this kind.
+std::optional<std::string_view> inside(std::string_view name, std::string_view kind) {
+    if (!name.starts_with(kind) || !name.substr(kind.size()).starts_with('<') ||
+        !name.ends_with('>')) {
+        return std::nullopt;
+    }
+    return name.substr(kind.size() + 1, name.size() - kind.size() - 2);
+}
+
+}  // namespace
+
+void set_type(Column& column) {
+    const std::string_view name = column.type_name;
+    column.type = type_named(name);
+    const auto frozen = inside(name, "frozen");
+    const auto list = frozen ? inside(*frozen, "list") : std::nullopt;
+    const auto set = inside(frozen.value_or(name), "set");
+    if (!list && !set) {
+        return;
+    }
+    Column element{.name = column.name, .type_name = std::string(list ? *list : *set)};
+    element.type = type_named(element.type_name);
+    if (element.type) {
+        column.type = list ? Type::list : Type::set;
+        column.element.push_back(std::move(element));
+    }
 }
 
 Result<std::optional<Table>> read_table(Session& session, const TableName& name,
@@ -98,9 +130,9 @@ Result<std::optional<Table>> read_table(Session& session, const TableName& name,
     for (std::size_t r = 0; r < rows.size(); ++r) {
         table.columns.push_back({.name = rows.text(r, 0),
                                  .type_name = rows.text(r, 3),
-                                 .type = type_of(rows.text(r, 3)),
                                  .kind = kind_of(rows.text(r, 1)),
                                  .position = static_cast<std::int32_t>(rows.integer(r, 2))});
+        set_type(table.columns.back());
     }
     std::ranges::sort(table.columns, {}, [](const Column& column) {
         const bool key = column.is_key();

@@ -27,19 +27,26 @@ enum class Type : std::uint8_t {
     date,
     timestamp,
     uuid,
+    timeuuid,
+    time,
+    duration,
+    varint,
+    list,  // Frozen.
+    set,
 };
 inline constexpr std::string_view supported_types =
     "boolean, tinyint, smallint, int, bigint, float, double, decimal, text, ascii, blob, date, "
-    "timestamp, uuid";
+    "timestamp, uuid, timeuuid, time, duration, varint, set<…> and frozen<list<…>> of these";
 
 enum class ColumnKind : std::uint8_t { partition_key, clustering, static_column, regular };
 
 struct Column {
     std::string name;
-    std::string type_name;     // As Cassandra prints it: "map<text, int>".
-    std::optional<Type> type;  // Nothing: not supported.
+    std::string type_name;       // As Cassandra prints it: "map<text, int>".
+    std::optional<Type> type{};  // Nothing: not supported.
     ColumnKind kind = ColumnKind::regular;
-    std::int32_t position = -1;  // Among the columns of its kind; keys only.
+    std::int32_t position = -1;     // Among the columns of its kind; keys only.
+    std::vector<Column> element{};  // Of a list or set: one.
     bool operator==(const Column&) const = default;
 
     [[nodiscard]] bool is_key() const {
@@ -66,8 +73,9 @@ struct TableName {
 // `name` is "table", in `keyspace`, or "keyspace.table".
 TableName split_name(std::string_view name, std::string_view keyspace);
 
-// The type that `name` stands for in system_schema.columns.
-std::optional<Type> type_of(std::string_view name);
+// Sets `type`, and `element`, by `type_name` as system_schema.columns has it. A list that is not
+// frozen has none: its elements get ids from the server, so that a replay would double them.
+void set_type(Column& column);
 
 // Nothing if there is none.
 Result<std::optional<Table>> read_table(Session& session, const TableName& name, Deadline deadline);

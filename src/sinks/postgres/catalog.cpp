@@ -21,35 +21,74 @@ WITH RECURSIVE base AS (
     FROM base b JOIN pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
 SELECT a.attname, t.typname, n.nspname = 'pg_catalog', b.modifier, b.not_null,
        a.atthasdef OR a.attidentity <> '' OR b.has_default, a.attgenerated <> '' OR a.attidentity = 'a',
-       format_type(a.atttypid, a.atttypmod), coalesce(c.collisdeterministic, true)
+       format_type(a.atttypid, a.atttypmod), coalesce(c.collisdeterministic, true), t.typtype,
+       e.typname, m.nspname = 'pg_catalog', e.typtype, e.oid
   FROM base b
   JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd'
   JOIN pg_namespace n ON n.oid = t.typnamespace
   JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attnum = b.attnum
   LEFT JOIN pg_collation c ON c.oid = a.attcollation
+  LEFT JOIN pg_type e ON e.typarray = t.oid
+  LEFT JOIN pg_namespace m ON m.oid = e.typnamespace
  ORDER BY a.attnum)";
 
 constexpr std::string_view keys_query = R"(
-SELECT i.indexrelid, a.attname
+SELECT i.indexrelid, a.attname, i.indisprimary
   FROM pg_index i
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts-1])
  WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
    AND i.indpred IS NULL AND i.indexprs IS NULL
  ORDER BY i.indexrelid, a.attname)";
 
-std::optional<Type> type_of(std::string_view name) {
-    static constexpr std::array types{
-        std::pair{"bool"sv, Type::boolean},        std::pair{"int2"sv, Type::int2},
-        std::pair{"int4"sv, Type::int4},           std::pair{"int8"sv, Type::int8},
-        std::pair{"float4"sv, Type::float4},       std::pair{"float8"sv, Type::float8},
-        std::pair{"numeric"sv, Type::numeric},     std::pair{"text"sv, Type::text},
-        std::pair{"varchar"sv, Type::varchar},     std::pair{"bpchar"sv, Type::bpchar},
-        std::pair{"bytea"sv, Type::bytea},         std::pair{"date"sv, Type::date},
-        std::pair{"timestamp"sv, Type::timestamp}, std::pair{"timestamptz"sv, Type::timestamptz},
-        std::pair{"uuid"sv, Type::uuid},           std::pair{"json"sv, Type::json},
-        std::pair{"jsonb"sv, Type::jsonb}};
+// `kind` is pg_type.typtype.
+std::optional<Type> type_of(std::string_view name, bool built_in, std::string_view kind) {
+    if (kind == "e") {
+        return Type::enumeration;
+    }
+    if (!built_in) {
+        return std::nullopt;
+    }
+    static constexpr std::array types{std::pair{"bool"sv, Type::boolean},
+                                      std::pair{"int2"sv, Type::int2},
+                                      std::pair{"int4"sv, Type::int4},
+                                      std::pair{"int8"sv, Type::int8},
+                                      std::pair{"float4"sv, Type::float4},
+                                      std::pair{"float8"sv, Type::float8},
+                                      std::pair{"numeric"sv, Type::numeric},
+                                      std::pair{"text"sv, Type::text},
+                                      std::pair{"varchar"sv, Type::varchar},
+                                      std::pair{"bpchar"sv, Type::bpchar},
+                                      std::pair{"bytea"sv, Type::bytea},
+                                      std::pair{"date"sv, Type::date},
+                                      std::pair{"timestamp"sv, Type::timestamp},
+                                      std::pair{"timestamptz"sv, Type::timestamptz},
+                                      std::pair{"uuid"sv, Type::uuid},
+                                      std::pair{"json"sv, Type::json},
+                                      std::pair{"jsonb"sv, Type::jsonb},
+                                      std::pair{"time"sv, Type::time},
+                                      std::pair{"timetz"sv, Type::timetz},
+                                      std::pair{"interval"sv, Type::interval},
+                                      std::pair{"bit"sv, Type::bit},
+                                      std::pair{"varbit"sv, Type::varbit},
+                                      std::pair{"point"sv, Type::point},
+                                      std::pair{"xml"sv, Type::xml}};
     const auto found = std::ranges::find(types, name, &decltype(types)::value_type::first);
     return found == types.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Its elements stand from the tenth value of the row on.
+void make_array(Column& column, const Rows& rows, std::size_t row) {
+    const auto type = type_of(rows.text(row, 10), rows.boolean(row, 11), rows.text(row, 12));
+    if (!type) {
+        return;
+    }
+    Column element{.name = column.name,
+                   .type_name = column.type_name.substr(0, column.type_name.rfind("[]")),
+                   .type = type,
+                   .modifier = column.modifier};
+    column.element.push_back(std::move(element));
+    column.element_oid = static_cast<std::uint32_t>(rows.integer(row, 13));
+    column.type = Type::array;
 }
 
 Outcome<void> read_columns(Connection& connection, const std::string& oid, Table& table,
@@ -60,16 +99,20 @@ Outcome<void> read_columns(Connection& connection, const std::string& oid, Table
         return tl::unexpected(std::move(rows).error());
     }
     for (std::size_t r = 0; r < rows->size(); ++r) {
-        const bool built_in = rows->boolean(r, 2);
-        table.columns.push_back({.name = rows->text(r, 0),
-                                 .type_name = rows->text(r, 7),
-                                 .type = built_in ? type_of(rows->text(r, 1)) : std::nullopt,
-                                 .modifier = static_cast<std::int32_t>(rows->integer(r, 3)),
-                                 .not_null = rows->boolean(r, 4),
-                                 .has_default = rows->boolean(r, 5),
-                                 .generated = rows->boolean(r, 6),
-                                 .deterministic = rows->boolean(r, 8),
-                                 .json_text = false});
+        Column column{
+            .name = rows->text(r, 0),
+            .type_name = rows->text(r, 7),
+            .type = type_of(rows->text(r, 1), rows->boolean(r, 2), rows->text(r, 9)),
+            .modifier = static_cast<std::int32_t>(rows->integer(r, 3)),
+            .not_null = rows->boolean(r, 4),
+            .has_default = rows->boolean(r, 5),
+            .generated = rows->boolean(r, 6),
+            .deterministic = rows->boolean(r, 8),
+        };
+        if (!rows->is_null(r, 10)) {
+            make_array(column, *rows, r);
+        }
+        table.columns.push_back(std::move(column));
     }
     return {};
 }
@@ -87,6 +130,9 @@ Outcome<void> read_keys(Connection& connection, const std::string& oid, Table& t
             table.unique_keys.emplace_back();
         }
         table.unique_keys.back().push_back(rows->text(r, 1));
+        if (rows->boolean(r, 2)) {
+            table.primary_key.push_back(rows->text(r, 1));
+        }
     }
     return {};
 }
@@ -148,6 +194,7 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
                 .kind = found->text(0, 3).front(),
                 .columns = {},
                 .unique_keys = {},
+                .primary_key = {},
                 .may_insert = found->boolean(0, 4),
                 .may_update = found->boolean(0, 5),
                 .may_delete = found->boolean(0, 6),

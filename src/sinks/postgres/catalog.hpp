@@ -29,24 +29,40 @@ enum class Type : std::uint8_t {
     uuid,
     json,
     jsonb,
+    time,
+    timetz,
+    interval,
+    bit,
+    varbit,
+    point,
+    xml,
+    enumeration,
+    array,
 };
 inline constexpr std::string_view supported_types =
     "boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, char, "
-    "bytea, date, timestamp, timestamptz, uuid, json, jsonb";
+    "bytea, date, timestamp, timestamptz, time, timetz, interval, uuid, json, jsonb, bit, varbit, "
+    "point, xml, enums, and arrays of these";
 
 struct Column {
     std::string name;
     std::string type_name;       // As PostgreSQL prints it: "character varying(10)".
-    std::optional<Type> type;    // Nothing: not supported.
+    std::optional<Type> type{};  // Nothing: not supported.
     std::int32_t modifier = -1;  // pg_attribute.atttypmod: length or precision and scale.
     bool not_null = false;
     bool has_default = false;
     bool generated = false;  // GENERATED ALWAYS, as an expression or an identity: not ours to fill.
+    // Of an array: what its elements are, and their type's OID.
+    std::vector<Column> element{};  // One.
+    std::uint32_t element_oid = 0;
     // False: its collation calls texts equal whose bytes differ.
     bool deterministic = true;
     // Not of the catalog: a text column that takes JSON values as they are written, the quotes
     // of a string included.
     bool json_text = false;
+
+    // A new row can't do without it.
+    [[nodiscard]] bool needs_value() const { return not_null && !has_default && !generated; }
 };
 
 struct Table {
@@ -55,6 +71,7 @@ struct Table {
     char kind = 'r';  // pg_class.relkind
     std::vector<Column> columns;
     std::vector<std::vector<std::string>> unique_keys;  // Columns of each plain unique index.
+    std::vector<std::string> primary_key;               // Empty without one.
     bool may_insert = false;
     bool may_update = false;
     bool may_delete = false;

@@ -7,6 +7,7 @@
 #include "base/big_endian.hpp"
 #include "base/check.hpp"
 #include "base/text.hpp"
+#include "sinks/postgres/encode_kinds.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -55,9 +56,9 @@ Fit<void> encode_integer(const Cell& cell, std::string& out) {
                       [](std::int64_t value) { return static_cast<T>(value); });
 }
 
-Fit<void> encode_bytes(const Cell& cell, Reading reading, std::string& out) {
+Fit<void> encode_bytes(const Cell& cell, std::string& out) {
     thread_local std::string scratch;
-    const auto value = convert::bytes(cell, reading, scratch);
+    const auto value = convert::bytes(cell, scratch);
     if (!value) {
         return tl::unexpected(value.error());
     }
@@ -130,7 +131,8 @@ Fit<void> encode_json(const Column& column, const Cell& cell, std::string& out) 
                              cell.text.find('\0') != std::string_view::npos;
     // The document's marks hold for all of its fields: this one may be innocent.
     const JsonDocument* document = cell.document;
-    if (untyped_nul || (document != nullptr && document->has_nul && holds_nul(cell.raw))) {
+    if (untyped_nul || (document != nullptr && document->has_nul && holds_nul(cell.raw)) ||
+        (cell.reading.encoding == BytesEncoding::json && holds_nul(*text))) {
         return misfit("a string holds \\u0000, which jsonb can't store", "use a json column");
     }
     // jsonb_recv: a version byte before the text.
@@ -240,11 +242,10 @@ Fit<void> encode_numeric(const Column& column, const Cell& cell, std::string& ou
     return {};
 }
 
-Fit<void> encode_timestamp(const Column& column, const Cell& cell, Reading reading,
-                           std::string& out) {
+Fit<void> encode_timestamp(const Column& column, const Cell& cell, std::string& out) {
     const auto zone = column.type == Type::timestamptz ? convert::Zone::required
                                                        : convert::Zone::optional;
-    const auto us = convert::timestamp_us(cell, reading, zone);
+    const auto us = convert::timestamp_us(cell, zone);
     if (!us) {
         return tl::unexpected(us.error());
     }
@@ -256,8 +257,8 @@ Fit<void> encode_timestamp(const Column& column, const Cell& cell, Reading readi
     return {};
 }
 
-Fit<void> encode_date(const Cell& cell, Reading reading, std::string& out) {
-    const auto days = convert::date(cell, reading);
+Fit<void> encode_date(const Cell& cell, std::string& out) {
+    const auto days = convert::date(cell);
     if (!days) {
         return tl::unexpected(days.error());
     }
@@ -271,8 +272,7 @@ Fit<void> encode_date(const Cell& cell, Reading reading, std::string& out) {
 
 }  // namespace
 
-convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
-                          std::string& out) {
+convert::Fit<void> encode(const Column& column, const Cell& cell, std::string& out) {
     check(column.type.has_value(), "only columns of supported types are encoded");
     const auto same = [](auto value) { return value; };
     switch (*column.type) {
@@ -296,14 +296,28 @@ convert::Fit<void> encode(const Column& column, const Cell& cell, Reading readin
         case Type::text:
         case Type::varchar:
         case Type::bpchar:
+        case Type::xml:
+        case Type::enumeration:  // enum_recv takes the label.
             return encode_text(column, cell, out);
+        case Type::time:
+        case Type::timetz:
+            return encode_time(column, cell, out);
+        case Type::interval:
+            return encode_interval(cell, out);
+        case Type::bit:
+        case Type::varbit:
+            return encode_bits(column, cell, out);
+        case Type::point:
+            return encode_point(cell, out);
+        case Type::array:
+            return encode_array(column, cell, out);
         case Type::bytea:
-            return encode_bytes(cell, reading, out);
+            return encode_bytes(cell, out);
         case Type::date:
-            return encode_date(cell, reading, out);
+            return encode_date(cell, out);
         case Type::timestamp:
         case Type::timestamptz:
-            return encode_timestamp(column, cell, reading, out);
+            return encode_timestamp(column, cell, out);
         case Type::uuid:
             return encode_uuid(cell, out);
         case Type::json:

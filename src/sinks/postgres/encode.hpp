@@ -17,7 +17,6 @@ inline constexpr std::int32_t length_absent = -2;
 
 // Appends the value's length and bytes. Null and absent are the caller's business.
 // On failure `out` may have grown: the caller cuts it back.
-convert::Fit<void> encode(const Column& column, const Cell& cell, Reading reading,
-                          std::string& out);
+convert::Fit<void> encode(const Column& column, const Cell& cell, std::string& out);
 
 }  // namespace sluice::postgres

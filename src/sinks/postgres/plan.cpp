@@ -29,7 +29,7 @@ void check_sources(const Target& target, const Table& table, Findings& findings)
     for (const auto& column : table.columns) {
         const bool filled = std::ranges::find(target.columns, column.name, &ColumnSource::column) !=
                             target.columns.end();
-        if (!filled && column.not_null && !column.has_default && !column.generated) {
+        if (!filled && column.needs_value()) {
             findings.add(column.name,
                          "column '" + column.name + "' of table " + table.name +
                              " is NOT NULL, has no default, and nothing fills it",
@@ -42,8 +42,27 @@ void check_sources(const Target& target, const Table& table, Findings& findings)
     }
 }
 
+// Values of this type that are equal have the same bytes, or append_key_part() makes them so.
+bool has_one_form(Type type) {
+    switch (type) {
+        case Type::jsonb:
+        case Type::timetz:
+        case Type::interval:
+        case Type::point:
+        case Type::array:
+            return false;
+        default:
+            return true;
+    }
+}
+
 void check_key(const Target& target, const Table& table, Findings& findings) {
-    if (target.mode != Mode::upsert) {
+    if (!is_keyed(target.mode)) {
+        return;
+    }
+    if (target.key.empty()) {
+        findings.add({}, "table " + table.name + " has no primary key, and no key is named",
+                     "say which columns tell its rows apart, `key: [id]`");
         return;
     }
     auto key = target.key;
@@ -57,9 +76,10 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
     for (const auto& name : target.key) {
         // Events are folded by the bytes of their keys: equal keys must have equal bytes.
         const Column* column = table.find(name);
-        if (column != nullptr && column->type == Type::jsonb) {
+        if (column != nullptr && column->type && !has_one_form(*column->type)) {
             findings.add(name,
-                         "column '" + name + "' of the upsert key of " + table.name + " is jsonb",
+                         "column '" + name + "' of the upsert key of " + table.name + " is " +
+                             column->type_name,
                          "a key's column needs another type, such as text");
         } else if (column != nullptr && !column->deterministic) {
             findings.add(name,
@@ -71,7 +91,7 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
 }
 
 void check_privileges(const Target& target, const Table& table, Findings& findings) {
-    const bool upsert = target.mode == Mode::upsert;
+    const bool upsert = is_keyed(target.mode);
     std::vector<std::string_view> missing;
     if (!table.may_insert) missing.push_back("INSERT");
     if (upsert && !table.may_select) missing.push_back("SELECT");
@@ -113,16 +133,19 @@ void check_rules(const Target& target, const Table& table, Findings& findings) {
 
 Target complete(const Target& target, const Table& table) {
     Target out = target;
-    if (out.columns.empty()) {
-        for (const auto& column : table.columns) {
-            auto source = source_by_name(target, column.name,
-                                         column.type == Type::uuid && !column.has_default);
-            if (source && !column.generated) {
-                out.columns.push_back(std::move(*source));
-            }
+    for (const auto& column : table.columns) {
+        if (column.generated || !is_filled_by_name(target, column.name)) {
+            continue;
+        }
+        if (auto source = source_by_name(target, column.name,
+                                         column.type == Type::uuid && !column.has_default)) {
+            out.columns.push_back(std::move(*source));
         }
     }
-    if (out.mode == Mode::upsert) {
+    if (out.key.empty() && out.mode == Mode::changes) {
+        out.key = table.primary_key;
+    }
+    if (is_keyed(out.mode)) {
         const auto is_key = [&](const ColumnSource& source) {
             return std::ranges::find(out.key, source.column) != out.key.end();
         };
@@ -151,8 +174,7 @@ TablePlan make_plan(const Target& target, const Table& table) {
                    .quoted = table.quoted(),
                    .mode = target.mode,
                    .columns = {},
-                   .readings = {},
-                   .key_size = target.key.size(),
+                   .key_size = is_keyed(target.mode) ? target.key.size() : 0,
                    .dead_letters = target.dead_letters};
     for (const auto& source : target.columns) {
         const Column* column = table.find(source.column);
@@ -160,7 +182,6 @@ TablePlan make_plan(const Target& target, const Table& table) {
         plan.columns.push_back(*column);
         // An events table holds values whole: "1" and 1 must stay two things.
         plan.columns.back().json_text = target.table.empty() && source.path.steps.empty();
-        plan.readings.push_back(source.reading);
     }
     return plan;
 }

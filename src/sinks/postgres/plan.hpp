@@ -16,7 +16,6 @@ struct TablePlan {
     std::string quoted;  // For statements.
     Mode mode = Mode::append;
     std::vector<Column> columns;
-    std::vector<Reading> readings;
     std::size_t key_size = 0;
     bool dead_letters = false;
 };

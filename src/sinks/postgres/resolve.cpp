@@ -13,6 +13,7 @@ namespace {
 std::string_view data_type(Format format, std::string_view json) {
     switch (format) {
         case Format::json:
+        case Format::connect_json:
             return json;
         case Format::string:
             return "text";
@@ -85,8 +86,7 @@ Error missing_table(const std::string& name) {
 // A batch writes target by target, so that the rows of two for one key would change places.
 bool shares_upserts(const std::vector<TablePlan>& before, const TablePlan& plan) {
     return std::ranges::any_of(before, [&](const TablePlan& other) {
-        return other.quoted == plan.quoted &&
-               (other.mode == Mode::upsert || plan.mode == Mode::upsert);
+        return other.quoted == plan.quoted && (is_keyed(other.mode) || is_keyed(plan.mode));
     });
 }
 

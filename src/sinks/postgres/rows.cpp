@@ -16,9 +16,9 @@ Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record&
                          const Row& row, TableRows& rows, bool& has_absent) {
     const Column& column = plan.columns[index];
     const Cell& cell = row.cells[index];
-    const bool key_of_delete = row.op == RowOp::del && index >= plan.key_size;
     if (cell.kind == CellKind::absent) {
-        if (column.not_null && !column.has_default && !key_of_delete) {
+        // A keyed row may be there already, and keep what it has.
+        if (column.needs_value() && (!is_keyed(plan.mode) || index < plan.key_size)) {
             return rejected(op, record, plan.name, column.name,
                             "the field is missing, and the column is NOT NULL without a default",
                             "send the field, or give the column a default");
@@ -35,7 +35,7 @@ Result<void> append_cell(const TablePlan& plan, std::size_t index, const Record&
         append_big_endian(rows.bytes, length_null);
         return {};
     }
-    if (auto encoded = encode(column, cell, plan.readings[index], rows.bytes); !encoded) {
+    if (auto encoded = encode(column, cell, rows.bytes); !encoded) {
         return rejected(op, record, plan.name, column.name,
                         encoded.error().reason + " (the column is " + column.type_name + ")",
                         encoded.error().hint);

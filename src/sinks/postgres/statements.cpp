@@ -147,9 +147,9 @@ tl::expected<std::vector<std::uint64_t>, WriteFailure> write_rows(Connection& co
     std::vector<std::uint64_t> skipped;
     for (std::size_t table = 0; table < plans.size(); ++table) {
         const TablePlan& plan = plans[table];
-        auto written = plan.mode == Mode::append
-                           ? Appender(connection, batch, slices, table, plan, deadline).write()
-                           : upsert(connection, batch, slices, table, plan, deadline);
+        auto written = is_keyed(plan.mode)
+                           ? upsert(connection, batch, slices, table, plan, deadline)
+                           : Appender(connection, batch, slices, table, plan, deadline).write();
         if (!written) {
             Failure& failure = written.error().failure;
             written.error().table = table;

@@ -41,7 +41,9 @@ public:
         }
         std::uint64_t skipped = 0;
         for (const auto& [present, group] : groups) {
-            auto merged = merge(present, group, --groups_left > 0);
+            const bool more = --groups_left > 0;
+            auto merged = makes_no_row(present) ? update(present, group, more)
+                                                : merge(present, group, more);
             if (!merged) {
                 return merged;
             }
@@ -106,15 +108,71 @@ private:
         if (auto staged = stage(key_only(), keys); !staged) {
             return staged;
         }
+        return run(connection_,
+                   "DELETE FROM " + plan_.quoted + " t USING " + stage_ + " s WHERE " + same_key() +
+                       empty_if(more),
+                   deadline_);
+    }
+
+    [[nodiscard]] std::string same_key() const {
         std::string where;
         for (std::size_t i = 0; i < plan_.key_size; ++i) {
             const auto column = quote_identifier(plan_.columns[i].name);
             where.append(i == 0 ? "" : " AND ").append("t." + column + " = s." + column);
         }
-        return run(connection_,
-                   "DELETE FROM " + plan_.quoted + " t USING " + stage_ + " s WHERE " + where +
-                       empty_if(more),
-                   deadline_);
+        return where;
+    }
+
+    // "a = S.a, b = S.b" of what is present beside the key.
+    [[nodiscard]] std::string updates(const Presence& present, std::string_view source) const {
+        std::string sql;
+        for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
+            if (present[i]) {
+                const auto column = quote_identifier(plan_.columns[i].name);
+                sql.append(sql.empty() ? "" : ", ").append(column + " = ");
+                sql.append(source).append("." + column);
+            }
+        }
+        return sql;
+    }
+
+    [[nodiscard]] bool makes_no_row(const Presence& present) const {
+        for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
+            if (!present[i] && plan_.columns[i].needs_value()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // Rows that lack a value without which none is made. PostgreSQL looks for that before it looks
+    // for the conflict, so they are updated first; what is not there then fails by its own words.
+    Counted update(const Presence& present, const Assembled& rows, bool more) {
+        if (auto staged = stage(present, rows); !staged) {
+            return staged;
+        }
+        std::uint64_t written = 0;
+        const auto changes = updates(present, "s");
+        if (!changes.empty()) {
+            const auto updated = run(connection_,
+                                     "UPDATE " + plan_.quoted + " t SET " + changes + " FROM " +
+                                         stage_ + " s WHERE " + same_key(),
+                                     deadline_);
+            if (!updated) {
+                return updated;
+            }
+            written = *updated;
+        }
+        const auto columns = column_list(plan_, present);
+        const auto inserted = run(connection_,
+                                  "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " +
+                                      columns + " FROM " + stage_ +
+                                      " s WHERE NOT EXISTS (SELECT FROM " + plan_.quoted +
+                                      " t WHERE " + same_key() + ")" + empty_if(more),
+                                  deadline_);
+        return inserted.map([&](std::uint64_t count) {
+            return changes.empty() ? 0 : rows.rows.size() - written - count;
+        });
     }
 
     Counted merge(const Presence& present, const Assembled& rows, bool more) {
@@ -122,23 +180,16 @@ private:
             return staged;
         }
         const auto columns = column_list(plan_, present);
-        std::string updates;
-        for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
-            if (present[i]) {
-                const auto column = quote_identifier(plan_.columns[i].name);
-                updates.append(updates.empty() ? "" : ", ")
-                    .append(column + " = EXCLUDED." + column);
-            }
-        }
+        const auto changes = updates(present, "EXCLUDED");
         const auto merged = run(
             connection_,
             "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns + " FROM " +
                 stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) + ") DO " +
-                (updates.empty() ? "NOTHING" : "UPDATE SET " + updates) + empty_if(more),
+                (changes.empty() ? "NOTHING" : "UPDATE SET " + changes) + empty_if(more),
             deadline_);
         // DO NOTHING does not count the rows that are there already.
         return merged.map(
-            [&](std::uint64_t count) { return updates.empty() ? 0 : rows.rows.size() - count; });
+            [&](std::uint64_t count) { return changes.empty() ? 0 : rows.rows.size() - count; });
     }
 
     Connection& connection_;

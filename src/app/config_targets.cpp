@@ -1,0 +1,279 @@
+#include <algorithm>
+
+#include "app/config_sections.hpp"
+#include "base/text.hpp"
+#include "map/path.hpp"
+#include "sinks/events.hpp"
+
+namespace sluice {
+namespace {
+
+// PostgreSQL's limits of a table's columns and an index's; generous for Cassandra.
+constexpr std::size_t columns_max = 1600;
+constexpr std::size_t key_columns_max = 32;
+
+// Why this is no name of a column or table, or nothing.
+std::optional<std::string> refused_identifier(std::string_view name, Database database) {
+    if (database == Database::cassandra) {
+        return refused_cassandra_name(name);
+    }
+    const bool printable = std::ranges::none_of(
+        name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    if (name.empty() || name.size() > postgres_name_bytes_max || !printable) {
+        return "PostgreSQL allows 1 to 63 bytes, and no control characters here";
+    }
+    return std::nullopt;
+}
+
+std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text) {
+    auto path = parse_path(text);
+    if (!path) {
+        Error error = std::move(path).error();
+        error.detail = "'" + printable(reader.path()) + "': " + error.detail;
+        error.op.clear();
+        error.code.clear();
+        reader.context().problems.add(reader.place(), std::move(error));
+        return std::nullopt;
+    }
+    return *std::move(path);
+}
+
+void read_path(const YamlReader& reader, ColumnSource& column) {
+    if (const auto text = reader.text_not_empty()) {
+        column.path = parsed_path(reader, text->value).value_or(Path{});
+    }
+}
+
+// `value.after.*`: the columns that are not named, each by its name.
+void read_others(const YamlReader& reader, Target& target) {
+    constexpr std::string_view each = ".*";
+    const auto text = reader.text_not_empty();
+    if (!text) {
+        return;
+    }
+    if (!text->value.ends_with(each)) {
+        reader.problem("'" + printable(reader.path()) + "' is " + text->shown(),
+                       "it fills all other columns by their names: write value.*");
+        return;
+    }
+    target.others = parsed_path(
+        reader, std::string_view(text->value).substr(0, text->value.size() - each.size()));
+}
+
+void read_scale(const YamlReader& reader, Reading& reading) {
+    // PostgreSQL's numeric has no more digits behind its point.
+    reading.scale = reader.integer(-16'383, 16'383);
+    if (reading.encoding != BytesEncoding::base64 && reading.encoding != BytesEncoding::hex) {
+        reader.problem("'" + printable(reader.path()) +
+                           "' is for a number that is written as bytes",
+                       "add `encoding: base64`, or remove it");
+    }
+}
+
+ColumnSource read_column(const YamlMap::Entry& entry, Database database) {
+    ColumnSource column;
+    column.column = entry.name;
+    if (const auto wrong = refused_identifier(entry.name, database)) {
+        entry.value.context().problems.add(
+            entry.place, "'" + printable(entry.name) + "' can't be a column", *wrong);
+    }
+    if (entry.value.kind() == YamlNode::Kind::scalar) {
+        read_path(entry.value, column);
+        return column;
+    }
+    if (entry.value.kind() != YamlNode::Kind::map) {
+        entry.value.problem("'" + printable(entry.value.path()) +
+                                "' must say where the column "
+                                "comes from",
+                            "write a path like value.id, or {from: value.at, unit: ms}");
+        return column;
+    }
+    const auto map = entry.value.map(settings::column);
+    if (const auto* from = map->find("from")) {
+        read_path(*from, column);
+    }
+    column.reading.unit = read_choice(*map, "unit", settings::units, TimeUnit::none, 1);
+    column.reading.encoding = read_choice(*map, "encoding", settings::encodings,
+                                          BytesEncoding::none, 1);
+    if (map->find("unit") != nullptr && map->find("encoding") != nullptr) {
+        map->find("encoding")
+            ->problem("'" + printable(entry.value.path()) + "' has both a unit and an encoding",
+                      "a unit is for times, an encoding for bytes: keep one");
+    }
+    if (const auto* scale = map->find("scale")) {
+        read_scale(*scale, column.reading);
+    }
+    return column;
+}
+
+void read_columns(const YamlReader& reader, Database database, TargetConfig& config) {
+    const auto map = reader.open_map("columns with their paths, `column: value.field`");
+    if (!map) {
+        return;
+    }
+    if (map->entries().empty()) {
+        reader.problem("'" + reader.path() + "' is empty",
+                       "leave it out to fill the table's columns by name");
+    }
+    if (map->entries().size() > columns_max) {
+        reader.problem("'" + reader.path() + "' has " + std::to_string(map->entries().size()) +
+                           " columns",
+                       "a table has at most " + std::to_string(columns_max));
+        return;
+    }
+    for (const auto& entry : map->entries()) {
+        if (entry.name == "*") {
+            read_others(entry.value, config.target);
+            continue;
+        }
+        config.target.columns.push_back(read_column(entry, database));
+        config.column_places.push_back(entry.place);
+    }
+}
+
+void read_key(const YamlReader& reader, Target& target) {
+    const auto texts = reader.texts(false);
+    if (!texts) {
+        return;
+    }
+    if (texts->size() > key_columns_max) {
+        reader.problem("'" + reader.path() + "' names " + std::to_string(texts->size()) +
+                           " columns",
+                       "at most " + std::to_string(key_columns_max) + " tell rows apart");
+        return;
+    }
+    std::vector<std::string_view> columns;
+    for (const auto& column : target.columns) {
+        columns.push_back(column.column);
+    }
+    Problems& problems = reader.context().problems;
+    for (const auto& [text, place] : *texts) {
+        if (std::ranges::find(target.key, text.value) != target.key.end()) {
+            problems.add(place, "'" + reader.path() + "' names " + text.shown() + " twice",
+                         "keep one of them");
+            continue;
+        }
+        target.key.push_back(text.value);
+        if (!columns.empty() && !target.others &&
+            std::ranges::find(columns, text.value) == columns.end()) {
+            problems.add(place,
+                         "'" + reader.path() + "' names " + text.shown() +
+                             ", which 'columns' does not fill",
+                         allowed_names(text.value, columns));
+        }
+    }
+}
+
+void read_unavailable(const YamlReader& reader, Target& target) {
+    const auto text = reader.text_not_empty();
+    if (target.mode != Mode::changes) {
+        reader.problem("'" + reader.path() + "' has a meaning in mode changes only",
+                       "add `mode: changes`, or remove it");
+    } else if (text) {
+        target.unavailable = text->value;
+    }
+}
+
+void read_mode(const YamlMap& map, Target& target) {
+    const auto* mode = map.find("mode");
+    const auto* key = map.find("key");
+    const auto* absent = map.find("absent");
+    const auto chosen = mode != nullptr ? mode->choice(settings::modes) : 0;
+    target.mode = static_cast<Mode>(chosen.value_or(0));
+    if (key != nullptr) {
+        read_key(*key, target);
+    }
+    if (absent != nullptr) {
+        target.absent_is_null = absent->is_null_word() ||
+                                absent->choice(settings::absent_values) == 1U;
+    }
+    if (target.mode == Mode::upsert && key == nullptr) {
+        map.self().problem("'" + map.self().path() +
+                               ".key' is missing: an upsert needs the "
+                               "columns that tell rows apart",
+                           "for example `key: [id]`");
+    }
+    if (const auto* unavailable = map.find("unavailable")) {
+        read_unavailable(*unavailable, target);
+    }
+    for (const auto* reader : {key, absent}) {
+        if (reader != nullptr && chosen == 0U) {
+            reader->problem("'" + reader->path() + "' has no meaning in mode append",
+                            "add `mode: upsert`, or remove it");
+        }
+    }
+}
+
+TargetConfig read_target(const YamlReader& reader, Database database) {
+    TargetConfig config;
+    config.place = reader.place();
+    if (reader.is_plain("true")) {
+        return config;
+    }
+    if (reader.kind() != YamlNode::Kind::map) {
+        reader.problem("'" + reader.path() +
+                           "' must be true, a table's settings, or a list of "
+                           "those",
+                       "for example {table: orders}; true fills the table events");
+        return config;
+    }
+    const auto map = reader.map(settings::target);
+    if (const auto* table = map->find("table")) {
+        read_table(*table, database, config.target);
+    } else {
+        report_missing(reader, "table", "table: orders", "--config FILE");
+    }
+    if (const auto* columns = map->find("columns")) {
+        read_columns(*columns, database, config);
+    }
+    read_mode(*map, config.target);
+    for (auto& column : config.target.columns) {
+        if (column.path.spelling.empty()) {
+            column.path = source_by_name(config.target, column.column, false)->path;
+        }
+    }
+    return config;
+}
+
+}  // namespace
+
+void read_table(const YamlReader& reader, Database database, Target& target) {
+    const auto text = reader.text_not_empty();
+    if (!text) {
+        return;
+    }
+    const std::string_view whole = text->value;
+    const auto dot = whole.find('.');
+    auto wrong = refused_identifier(whole.substr(0, dot), database);
+    if (!wrong && dot != std::string_view::npos) {
+        wrong = refused_identifier(whole.substr(dot + 1), database);
+        if (whole.find('.', dot + 1) != std::string_view::npos) {
+            wrong = database == Database::postgres ? "write table or schema.table"
+                                                   : "write table or keyspace.table";
+        }
+    }
+    if (wrong) {
+        reader.problem("'" + reader.path() + "' is " + text->shown(), *wrong);
+        return;
+    }
+    target.table = whole;
+}
+
+std::vector<TargetConfig> read_targets(const YamlMap& route, std::string_view name,
+                                       Database database) {
+    std::vector<TargetConfig> targets;
+    const auto* reader = route.find(name);
+    if (reader == nullptr) {
+        return targets;
+    }
+    for (const auto& item : reader->items()) {
+        targets.push_back(read_target(item, database));
+    }
+    if (targets.empty()) {
+        reader->problem("'" + reader->path() + "' is an empty list",
+                        "name a table, write true, or remove it");
+    }
+    return targets;
+}
+
+}  // namespace sluice

@@ -1,0 +1,93 @@
+// Mistakes in a route's targets: where each is reported, and what is said about it.
+#include <gtest/gtest.h>
+
+#include "config_fixture.hpp"
+
+namespace sluice {
+namespace {
+
+using test::minimal;
+using test::Mistake;
+
+class TargetMistake : public testing::TestWithParam<Mistake> {};
+
+TEST_P(TargetMistake, IsNamedWithItsPlace) { test::expect_reported(GetParam()); }
+
+// A route of `minimal` with settings from line 5 on.
+std::string route(const std::string& lines) { return minimal + lines + "\n"; }
+
+const std::vector<Mistake> targets{
+    {"yes_for_target",
+     route("  - topic: a\n    postgres: yes"),
+     {"f:6:15: 'routes[1].postgres' must be true, a table's settings, or a list of those"}},
+    {"target_list_empty",
+     route("  - topic: a\n    postgres: []"),
+     {"f:6:15: 'routes[1].postgres' is an empty list; name a table, write true, or remove it"}},
+    {"target_without_table",
+     route("  - topic: a\n    postgres: {mode: append}"),
+     {"f:6:15: 'routes[1].postgres.table' is missing; for example `table: orders`"}},
+    {"table_with_two_dots",
+     route("  - topic: a\n    postgres: {table: a.b.c}"),
+     {"f:6:23: 'routes[1].postgres.table' is 'a.b.c'; write table or schema.table"}},
+    {"table_too_long",
+     route("  - topic: a\n    postgres: {table: s." + std::string(64, 'x') + "}"),
+     {"f:6:23: 'routes[1].postgres.table' is 's.xxxx"}},
+    {"mode",
+     route("  - topic: a\n    postgres: {table: x, mode: upsrt, key: id}"),
+     {"f:6:32: 'routes[1].postgres.mode' is 'upsrt'; allowed: append, upsert, changes; did you "
+      "mean "}},
+    {"upsert_without_key",
+     route("  - topic: a\n    postgres: [true, {table: x, mode: upsert}]"),
+     {"f:6:22: 'routes[1].postgres[1].key' is missing: an upsert needs the columns that tell "
+      "rows apart; for example `key: [id]`"}},
+    {"key_in_append",
+     route("  - topic: a\n    postgres: {table: x, key: id, absent: keep}"),
+     {"f:6:31: 'routes[1].postgres.key' has no meaning in mode append; add `mode: upsert`",
+      "f:6:43: 'routes[1].postgres.absent' has no meaning in mode append"}},
+    {"key_not_in_columns",
+     route("  - topic: a\n    postgres: {table: x, mode: upsert, key: [idd], columns: {id: key}}"),
+     {"f:6:46: 'routes[1].postgres.key' names 'idd', which 'columns' does not fill; allowed: id; "
+      "did you mean 'id'?"}},
+    {"key_twice",
+     route("  - topic: a\n    postgres: {table: x, mode: upsert, key: [id, id]}"),
+     {"f:6:50: 'routes[1].postgres.key' names 'id' twice"}},
+    {"columns_empty",
+     route("  - topic: a\n    postgres: {table: x, columns: {}}"),
+     {"f:6:35: 'routes[1].postgres.columns' is empty; leave it out to fill the table's columns"}},
+    {"column_twice",
+     route("  - topic: a\n    postgres:\n      table: x\n      columns:\n"
+           "        a: value.a\n        a: value.b"),
+     {"f:10:9: 'routes[1].postgres.columns.a' is said twice, first at f:9:9; keep one of them"}},
+    {"column_path",
+     route("  - topic: a\n    postgres: {table: x, columns: {a: valu.x}}"),
+     {"f:6:39: 'routes[1].postgres.columns.a': "}},
+    {"column_unit",
+     route("  - topic: a\n    postgres: {table: x, columns: {a: {from: value.x, "
+           "unit: minutes}}}"),
+     {"f:6:61: 'routes[1].postgres.columns.a.unit' is 'minutes'; allowed: s, ms, us, ns, days"}},
+    {"scale_without_encoding",
+     route("  - topic: a\n    postgres: {table: x, columns: {a: {scale: 2}}}"),
+     {"f:6:47: 'routes[1].postgres.columns.a.scale' is for a number that is written as bytes; add "
+      "`encoding: base64`"}},
+    {"others_is_no_pattern",
+     route("  - topic: a\n    postgres: {table: x, columns: {'*': value}}"),
+     {"f:6:41: 'routes[1].postgres.columns.*' is 'value'; it fills all other columns by their "
+      "names: write value.*"}},
+    {"unavailable_without_changes",
+     route("  - topic: a\n    postgres: {table: x, unavailable: y}"),
+     {"f:6:39: 'routes[1].postgres.unavailable' has a meaning in mode changes only; add `mode: "
+      "changes`"}},
+    {"changes_of_texts",
+     route("  - topic: a\n    value: string\n    postgres: {table: x, mode: changes}"),
+     {"f:6:12: 'routes[1].value' is no JSON, and mode changes reads envelopes; write value: "
+      "connect_json, or remove it"}},
+    {"cassandra_column",
+     "cassandra: {hosts: c, keyspace: k}\nkafka: {brokers: k1}\nroutes:\n"
+     "  - {topic: t, cassandra: {table: x, columns: {a-b: value.x}}}",
+     {"f:4:48: 'a-b' can't be a column; Cassandra allows letters, digits and _"}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Targets, TargetMistake, testing::ValuesIn(targets), test::name_of);
+
+}  // namespace
+}  // namespace sluice
