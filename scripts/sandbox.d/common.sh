@@ -3,11 +3,15 @@
 # shellcheck disable=SC2034  # The variables are used by the files that source this one.
 
 SERVERS=(kafka cassandra postgres)
+# `up cdc`: beside them a second PostgreSQL, whose changes Kafka Connect brings into Kafka.
+CDC=(postgres-source connect)
 KAFKA_PORT=21092
 KAFKA_CONTROLLER_PORT=21093
 CASSANDRA_PORT=22042
 CASSANDRA_STORAGE_PORT=22000
 POSTGRES_PORT=25432
+POSTGRES_SOURCE_PORT=25440
+CONNECT_PORT=28083
 
 # Archives are trained on ports of their own, so that `fetch` works beside running servers.
 TRAINING_PORT_SHIFT=50
@@ -21,7 +25,7 @@ fail() {
 
 is_server() {
   local name
-  for name in "${SERVERS[@]}" "${CLUSTER[@]}"; do [[ $name == "$1" ]] && return 0; done
+  for name in "${SERVERS[@]}" "${CDC[@]}" "${CLUSTER[@]}"; do [[ $name == "$1" ]] && return 0; done
   return 1
 }
 
@@ -30,6 +34,8 @@ port_of() {
     kafka) echo "$KAFKA_PORT" ;;
     cassandra) echo "$CASSANDRA_PORT" ;;
     postgres) echo "$POSTGRES_PORT" ;;
+    postgres-source) echo "$POSTGRES_SOURCE_PORT" ;;
+    connect) echo "$CONNECT_PORT" ;;
     *) node_ports "$1" | cut -d' ' -f1 ;;
   esac
 }
@@ -39,7 +45,7 @@ ports_of() {
   case $1 in
     kafka) echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT" ;;
     cassandra) echo "$CASSANDRA_PORT $CASSANDRA_STORAGE_PORT" ;;
-    postgres) echo "$POSTGRES_PORT" ;;
+    postgres | postgres-source | connect) port_of "$1" ;;
     *) node_ports "$1" ;;
   esac
 }

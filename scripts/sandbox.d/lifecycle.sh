@@ -16,12 +16,12 @@ ready_deadline_s() {
 }
 
 server_answers() {
-  if is_node "$1"; then "cluster_$(kind_of "$1")_answers" "$(number_of "$1")"; else "${1}_answers"; fi
+  if is_node "$1"; then "cluster_$(kind_of "$1")_answers" "$(number_of "$1")"; else "${1//-/_}_answers"; fi
 }
 
 # server_start NAME PROFILE REBALANCE_DELAY_MS
 server_start() {
-  if is_node "$1"; then "cluster_$(kind_of "$1")_start" "$(number_of "$1")" "$3"; else "${1}_start" "$2" "$3"; fi
+  if is_node "$1"; then "cluster_$(kind_of "$1")_start" "$(number_of "$1")" "$3"; else "${1//-/_}_start" "$2" "$3"; fi
 }
 
 await_server() { wait_ready "$1" "$(ready_deadline_s "$1")" server_answers "$1"; }
@@ -50,7 +50,7 @@ refuse_taken_ports() {
 launch() {
   local begun
   refuse_taken_ports "$1" || return 1
-  if [[ $1 != postgres* ]]; then archive_train "$(kind_of "$1")" || return 1; fi
+  if [[ $1 == kafka* || $1 == cassandra* ]]; then archive_train "$(kind_of "$1")" || return 1; fi
   begun=$(now_ms)
   echo "$2 $3" >"$(settings_file "$1")"
   server_start "$1" "$2" "$3" || return 1

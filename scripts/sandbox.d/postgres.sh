@@ -97,6 +97,17 @@ postgres_start() {
   spawn "$name" "-D $cluster" "${POSTGRES_RUN[@]}" "$bin/postgres" -D "$cluster"
 }
 
+# The source of changes in the profile cdc.
+postgres_source_start() {
+  local POSTGRES_PORT=$POSTGRES_SOURCE_PORT
+  postgres_start "$1" "$2" postgres-source
+}
+
+postgres_source_answers() {
+  local POSTGRES_PORT=$POSTGRES_SOURCE_PORT
+  postgres_answers
+}
+
 # postgres_client PROGRAM ARGUMENT... runs a client program, as role sluice unless told otherwise (-U postgres works
 # too), free of the caller's PG* settings.
 postgres_client() {

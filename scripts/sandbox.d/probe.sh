@@ -31,7 +31,15 @@ probe_cassandra() {
   [[ ${header:8:2} == 10 ]]
 }
 
+# Kafka Connect says over HTTP which connectors it has.
+probe_connect() {
+  local answer
+  printf 'GET /connectors HTTP/1.0\r\n\r\n' >&3
+  read -r answer <&3
+  [[ $answer == *' 200 '* ]]
+}
+
 address=127.0.0.1
-[[ $1 == kafka ]] || address=${3:-$address}
+[[ $1 != cassandra ]] || address=${3:-$address}
 exec 3<>"/dev/tcp/$address/$2"
 "probe_$1" "${3:-1}"

@@ -25,6 +25,12 @@ tl::unexpected<Misfit> no_time(const Cell& cell) {
                   "write hh:mm:ss, such as 03:04:05.678");
 }
 
+tl::unexpected<Misfit> too_fine(const Cell& cell) {
+    return misfit(std::string(to_string(cell.kind)) +
+                      " has digits below a microsecond, which would be lost",
+                  "send at most six digits after the point, or use a text column");
+}
+
 Fit<TimeOfDay> text_time(const Cell& cell) {
     Scanner text(cell.text);
     const int hour = text.digits(2);
@@ -42,9 +48,7 @@ Fit<TimeOfDay> text_time(const Cell& cell) {
         return no_time(cell);
     }
     if (!fraction) {
-        return misfit(std::string(to_string(cell.kind)) +
-                          " has digits below a microsecond, which would be lost",
-                      "send at most six digits after the point, or use a text column");
+        return too_fine(cell);
     }
     return TimeOfDay{seconds * us_per_second + *fraction, offset};
 }
@@ -94,9 +98,15 @@ bool add_part(Span& span, bool time, char unit, std::int64_t count) {
     }
 }
 
+tl::unexpected<Misfit> no_span(const Cell& cell) {
+    return misfit(std::string(to_string(cell.kind)) + " is not a span of time, or too long",
+                  "write ISO 8601, such as P1Y2M3DT4H5M6.789S");
+}
+
 // ISO 8601: P1Y2M3DT4H5M6.789S; each part may have a sign of its own.
-bool read_span(std::string_view from, Span& span) {
-    Scanner text(from);
+Fit<Span> text_span(const Cell& cell) {
+    Span span;
+    Scanner text(cell.text);
     text.expect('P');
     bool time = false;
     while (text.good() && !text.at_end()) {
@@ -107,21 +117,23 @@ bool read_span(std::string_view from, Span& span) {
         const bool negative = text.peek() == '-';
         const auto count = scan_count(text);
         if (!count) {
-            return false;
+            return no_span(cell);
         }
         if (text.take('.')) {
             const auto fraction = parts::scan_fraction(text);
-            if (!fraction || text.peek() != 'S' ||
-                !add(span.us, negative ? -*fraction : *fraction, 1)) {
-                return false;
+            if (!fraction) {
+                return too_fine(cell);
+            }
+            if (text.peek() != 'S' || !add(span.us, negative ? -*fraction : *fraction, 1)) {
+                return no_span(cell);
             }
         }
         const char unit = text.peek();
         if (!text.take(unit) || !add_part(span, time, unit, *count)) {
-            return false;
+            return no_span(cell);
         }
     }
-    return text.good() && from.size() > 2;
+    return text.good() && cell.text.size() > 2 ? Fit<Span>(span) : no_span(cell);
 }
 
 }  // namespace
@@ -157,12 +169,7 @@ Fit<Span> span(const Cell& cell) {
     if (cell.kind != CellKind::string && cell.kind != CellKind::text) {
         return parts::wrong_kind(cell, "a span of time");
     }
-    Span out;
-    if (!read_span(cell.text, out)) {
-        return misfit(std::string(to_string(cell.kind)) + " is not a span of time, or too long",
-                      "write ISO 8601, such as P1Y2M3DT4H5M6.789S");
-    }
-    return out;
+    return text_span(cell);
 }
 
 }  // namespace sluice::convert

@@ -161,6 +161,7 @@ def test_postgres_structured_types(sluice, make_topic, database, mode):
 
 MISFITS = [("time", '"25:00:00"', "is not a time of day"), ("time", '"03:04:05Z"', "with an offset from UTC"),
            ("timetz", '"03:04:05"', "without an offset"), ("time", "5", "unknown unit"), ("interval", '"3 days"', "not a span"),
+           ("interval", '"PT3.485999999S"', "digits below a microsecond"),
            ("interval", "86400000000", "unknown unit"), ("bit(5)", '"101"', "3 bits do not fit bit(5)"),
            ("bit(5)", '"10102"', "no row of bits"), ("point", '{"x": 1}', "has no `x` or no `y`"), ("point", '"(1,2)"', "not read as a point"),
            ("int[]", "[[1], [2, 3]]", "not of one size"), ("int[]", "[1, [2]]", "not of one depth"), ("int[]", '["1"]', "an element: a JSON string"),
