@@ -45,7 +45,7 @@ def await_that(what, condition, seconds=60):
         time.sleep(0.1)
 
 
-def make_database(url, name, script):
+def make_database(url, name):
     with psycopg.connect(of(url, "postgres"), autocommit=True) as server:
         for slot, in server.execute("SELECT slot_name FROM pg_replication_slots WHERE database = %s", [name]).fetchall():
             await_that(f"replication slot {slot} is free", lambda: not server.execute(
@@ -54,7 +54,7 @@ def make_database(url, name, script):
         server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         server.execute(f"CREATE DATABASE {name} OWNER sluice")
     with psycopg.connect(of(url, name).replace(SUPERUSER, "postgresql://sluice:sluice@"), autocommit=True) as database:
-        database.execute((HERE / script).read_text())
+        database.execute((HERE / "tables.sql").read_text())
 
 
 def make_keyspace():
@@ -108,9 +108,12 @@ def main():
     source_url, copy_url = os.environ["SLUICE_SOURCE"], os.environ["SLUICE_POSTGRES"]
     delete_connectors()
     delete_topics()
-    make_database(source_url, "shop", "source.sql")
-    make_database(copy_url, "replica", "postgres.sql")
+    make_database(source_url, "shop")
+    make_database(copy_url, "replica")
     make_keyspace()
+    # Its copy in Cassandra has a key of its own, city and id: only so `before` tells the former one.
+    with psycopg.connect(of(source_url, "shop"), autocommit=True) as source:
+        source.execute("ALTER TABLE places REPLICA IDENTITY FULL")
     settings = json.loads((HERE / "debezium.json").read_text())
     # Under a name of its own: Connect remembers how far a connector has come by its name.
     connect("PUT", f"/connectors/replica-{time.time_ns()}/config", settings)

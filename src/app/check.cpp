@@ -5,7 +5,6 @@
 
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
-#include "map/mapper.hpp"
 #include "sinks/cassandra/inspect.hpp"
 #include "sinks/postgres/inspect.hpp"
 

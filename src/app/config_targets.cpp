@@ -2,6 +2,7 @@
 
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
+#include "map/change.hpp"
 #include "map/path.hpp"
 #include "sinks/events.hpp"
 
@@ -164,6 +165,22 @@ void read_key(const YamlReader& reader, Target& target) {
     }
 }
 
+// Of change events a path leads into the envelope.
+void check_change_paths(const YamlReader& reader, const TargetConfig& config) {
+    const auto report = [&](const Path& path, const Place& place) {
+        if (const auto mistake = mistake_in_change_path(path)) {
+            reader.context().problems.add(place, mistake->detail, mistake->hint);
+        }
+    };
+    const Target& target = config.target;
+    for (std::size_t i = 0; i < target.columns.size(); ++i) {
+        report(target.columns[i].path, config.column_places[i]);
+    }
+    if (target.others) {
+        report(source_by_name(target, "*", false)->path, config.place);
+    }
+}
+
 void read_unavailable(const YamlReader& reader, Target& target) {
     const auto text = reader.text_not_empty();
     if (target.mode != Mode::changes) {
@@ -231,6 +248,9 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
         if (column.path.spelling.empty()) {
             column.path = source_by_name(config.target, column.column, false)->path;
         }
+    }
+    if (config.target.mode == Mode::changes) {
+        check_change_paths(reader, config);
     }
     return config;
 }

@@ -191,11 +191,13 @@ tl::expected<void, BadJson> ConnectReader::read_schema(std::string_view bytes, c
     Known known{.prefix = {},
                 .schema = std::make_unique<const ConnectSchema>(*std::move(schema)),
                 .id = ++last_id_};
-    if (node.raw.data() < payload.data()) {
-        known.prefix = bytes.substr(0, static_cast<std::size_t>(payload.data() - bytes.data()));
+    const auto prefix = static_cast<std::size_t>(payload.data() - bytes.data());
+    if (node.raw.data() < payload.data() && prefix <= prefix_bytes_max) {
+        known.prefix = bytes.substr(0, prefix);
     }
     out.schema = known.schema.get();
     out.schema_id = known.id;
+    std::erase_if(known_, [](const Known& each) { return each.prefix.empty(); });
     if (known_.size() == known_max) {
         known_.pop_back();
     }

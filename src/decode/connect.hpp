@@ -25,13 +25,14 @@ public:
 private:
     // JsonConverter writes the same schema in front of every record: it is read once.
     struct Known {
-        std::string prefix;  // Of the record's bytes, up to the payload.
+        std::string prefix;  // Of the record's bytes, up to the payload; empty: not found again.
         std::unique_ptr<const ConnectSchema> schema;
         std::uint64_t id = 0;
     };
     // Of as many topics as one lane is likely to read side by side. Each costs a comparison that
     // ends at the first byte that differs.
     static constexpr std::size_t known_max = 32;
+    static constexpr std::size_t prefix_bytes_max = 64u << 10;
 
     bool read_known(std::string_view bytes, JsonParser& parser, Decoded& out);
     tl::expected<void, BadJson> read_whole(std::string_view bytes, JsonParser& parser,

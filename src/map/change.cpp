@@ -104,6 +104,17 @@ std::vector<std::string> unsent_values(const std::string& text) {
 
 }  // namespace
 
+std::optional<PathMistake> mistake_in_change_path(const Path& path) {
+    const auto name = first_name(path);
+    if (!name || std::ranges::find(envelope_fields, *name) != envelope_fields.end()) {
+        return std::nullopt;
+    }
+    return PathMistake{.detail = "`" + path.spelling +
+                                 "` leads to nothing: in mode changes the value is an envelope, "
+                                 "with before, after, source, op and ts_ms",
+                       .hint = "write `value.after." + std::string(*name) + "`"};
+}
+
 ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
     : target_(&target),
       index_(index),
@@ -122,20 +133,6 @@ ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
         }
         columns_.push_back(column);
     }
-}
-
-Result<ChangeMapper> ChangeMapper::create(const Target& target, std::uint32_t index) {
-    for (const auto& source : target.columns) {
-        const auto name = first_name(source.path);
-        if (name && std::ranges::find(envelope_fields, *name) == envelope_fields.end()) {
-            return fail(wrong_target(target,
-                                     "`" + source.path.spelling +
-                                         "` leads to nothing: in mode changes the value is an "
-                                         "envelope, with before, after, source, op and ts_ms",
-                                     "write `value.after." + std::string(*name) + "`"));
-        }
-    }
-    return ChangeMapper(target, index);
 }
 
 Result<std::span<const Row>> ChangeMapper::map(const Event& event, const Uuid& topic_id) {

@@ -15,12 +15,19 @@
 
 namespace sluice {
 
+// Why the path leads to nothing in any envelope, and what to write; nothing where it does not.
+struct PathMistake {
+    std::string detail;
+    std::string hint;
+};
+std::optional<PathMistake> mistake_in_change_path(const Path& path);
+
 // The rows of one target in mode `changes`. One per thread; the target must outlive it.
 class ChangeMapper {
 public:
-    // The target's key columns are among its columns, and its paths lead into what is read as JSON.
-    // Fails with Action::configure where a path leads to nothing that an envelope has.
-    static Result<ChangeMapper> create(const Target& target, std::uint32_t index);
+    // The target's key columns are among its columns, and its paths lead into what is read as JSON
+    // and what an envelope has.
+    ChangeMapper(const Target& target, std::uint32_t index);
 
     // The rows live until the next map(), and no longer than the event. By the envelope's `op`:
     //
@@ -44,8 +51,6 @@ private:
         std::optional<std::size_t> in_key;  // `key.x` for it; key columns only.
         bool is_key = false;
     };
-
-    ChangeMapper(const Target& target, std::uint32_t index);
 
     [[nodiscard]] Result<Cell> read(std::size_t column, std::size_t path, const Event& event,
                                     const Uuid& topic_id) const;

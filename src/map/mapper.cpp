@@ -40,6 +40,11 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
     Mapper mapper(target, index);
     for (const auto& column : target.columns) {
         SLUICE_TRY(check_path(route, target, column.path));
+        const auto mistake = target.mode == Mode::changes ? mistake_in_change_path(column.path)
+                                                          : std::nullopt;
+        if (mistake) {
+            return fail(wrong_target(target, mistake->detail, mistake->hint));
+        }
     }
     if (target.mode == Mode::append) {
         return mapper;
@@ -58,8 +63,7 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
         mapper.key_in_value_ = mapper.key_in_value_ || found->path.source == Source::value;
     }
     if (target.mode == Mode::changes) {
-        SLUICE_ASSIGN(auto changes, ChangeMapper::create(target, index));
-        mapper.changes_ = std::move(changes);
+        mapper.changes_.emplace(target, index);
     }
     return mapper;
 }

@@ -70,8 +70,11 @@ bool is_unscaled(const Cell& cell) {
     if (encoding != BytesEncoding::base64 && encoding != BytesEncoding::hex) {
         return false;
     }
-    return cell.kind == CellKind::string ? cell.reading.scale.has_value()
-                                         : cell.kind == CellKind::json;
+    if (cell.kind == CellKind::string) {
+        return cell.reading.scale.has_value();
+    }
+    return cell.kind == CellKind::json && cell.node != nullptr &&
+           cell.node->type == JsonType::object;
 }
 
 Fit<Decimal> unscaled(const Cell& cell) {

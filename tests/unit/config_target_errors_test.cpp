@@ -81,6 +81,13 @@ const std::vector<Mistake> targets{
      route("  - topic: a\n    value: string\n    postgres: {table: x, mode: changes}"),
      {"f:6:12: 'routes[1].value' is no JSON, and mode changes reads envelopes; write value: "
       "connect_json, or remove it"}},
+    {"change_path",
+     route("  - topic: a\n    postgres: {table: x, mode: changes, columns: {a: value.a}}"),
+     {"f:6:51: `value.a` leads to nothing: in mode changes the value is an envelope, with before, "
+      "after, source, op and ts_ms; write `value.after.a`"}},
+    {"change_paths_of_others",
+     route("  - topic: a\n    postgres: {table: x, mode: changes, columns: {'*': value.*}}"),
+     {"f:6:15: `value.*` leads to nothing: in mode changes"}},
     {"cassandra_column",
      "cassandra: {hosts: c, keyspace: k}\nkafka: {brokers: k1}\nroutes:\n"
      "  - {topic: t, cassandra: {table: x, columns: {a-b: value.x}}}",

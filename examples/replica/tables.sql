@@ -1,4 +1,4 @@
--- Five tables whose changes are followed. The times have milliseconds, because Cassandra's have no more.
+-- The source's tables, and those of its copy. The times have milliseconds, because Cassandra's have no more.
 CREATE TYPE mood AS ENUM ('calm', 'très content');
 CREATE TABLE customers (
     id int PRIMARY KEY, name text NOT NULL, balance numeric(38,10), mood mood, active boolean,
@@ -11,6 +11,4 @@ CREATE TABLE stock (
     warehouse text, product text, amount int, PRIMARY KEY (warehouse, product));
 CREATE TABLE readings (
     id bigint PRIMARY KEY, small smallint, ratio double precision, share real, span interval, flags bit(5), numbers int[]);
--- Its copy in Cassandra has a key of its own, city and id: only so `before` tells the former one.
 CREATE TABLE places (id int PRIMARY KEY, city text NOT NULL, name text);
-ALTER TABLE places REPLICA IDENTITY FULL;
