@@ -84,6 +84,7 @@ struct RouteConfig {
     std::vector<std::string> topics;
     Format key_format = Format::string;
     Format value_format = Format::json;
+    DuplicateNames duplicate_names = DuplicateNames::refused;
     std::vector<TargetConfig> postgres;  // Empty: the route does not feed PostgreSQL.
     std::vector<TargetConfig> cassandra;
     Place place;

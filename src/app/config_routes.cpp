@@ -48,6 +48,8 @@ void read_formats(const YamlMap& map, RouteConfig& route) {
                                    changes ? Format::connect_json : Format::string);
     route.value_format = read_choice(map, "value", settings::formats,
                                      changes ? Format::connect_json : Format::json);
+    route.duplicate_names = read_choice(map, "duplicate_names", settings::duplicate_names,
+                                        DuplicateNames::refused);
     if (changes && !is_json(route.value_format)) {
         map.find("value")->problem("'" + map.self().path() +
                                        ".value' is no JSON, and mode changes reads envelopes",

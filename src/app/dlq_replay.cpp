@@ -111,7 +111,8 @@ private:
         SLUICE_TRY(read_headers(*letter));
         const Record record = record_of(*letter, headers_);
         const Route& from = writer_.routes()[route];
-        SLUICE_TRY(decoder_.decode(record, from.key_format, from.value_format, event_));
+        SLUICE_TRY(decoder_.decode(record, from.key_format, from.value_format, from.duplicate_names,
+                                   event_));
         SLUICE_ASSIGN(const Uuid topic, topic_id(from, key));
         rows_.clear();
         for (auto& mapper : mappers_[route]) {

@@ -266,7 +266,8 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
 Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
                                       ClockMicros clock) {
     const Route& route = destination_.routes()[partition.route];
-    SLUICE_TRY(decoder_.decode(record, route.key_format, route.value_format, event_));
+    SLUICE_TRY(decoder_.decode(record, route.key_format, route.value_format, route.duplicate_names,
+                               event_));
     // All rows are mapped before the first is handed over: a record is taken whole or not at all.
     rows_of_record_.clear();
     for (auto& mapper : mappers_[partition.route]) {

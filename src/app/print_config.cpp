@@ -234,6 +234,9 @@ void print_route(const RouteConfig& route, Printer& out) {
     }
     out.line(2, "key", settings::formats[static_cast<std::size_t>(route.key_format)]);
     out.line(2, "value", settings::formats[static_cast<std::size_t>(route.value_format)]);
+    if (route.duplicate_names == DuplicateNames::last) {
+        out.line(2, "duplicate_names", "last");
+    }
     print_targets("postgres", route.postgres, out);
     print_targets("cassandra", route.cassandra, out);
 }

@@ -134,7 +134,8 @@ private:
         record_.partition = &nowhere_;
         record_.offset = Offset{static_cast<std::int64_t>(number)};
         record_.value = line;
-        auto decoded = decoder_.decode(record_, Format::bytes, Format::json, event_);
+        auto decoded = decoder_.decode(record_, Format::bytes, Format::json, DuplicateNames::last,
+                                       event_);
         if (!decoded) {
             Error error = std::move(decoded).error();
             error.where.clear();

@@ -25,13 +25,14 @@ inline constexpr std::array<std::string_view, 6> postgres{"url",  "user",   "pas
 inline constexpr std::array<std::string_view, 7> cassandra{
     "hosts", "local_dc", "keyspace", "consistency", "username", "password", "rows_per_s_max"};
 inline constexpr std::array<std::string_view, 1> http{"listen"};
-inline constexpr std::array<std::string_view, 6> route{"topic", "topics",   "key",
-                                                       "value", "postgres", "cassandra"};
+inline constexpr std::array<std::string_view, 7> route{
+    "topic", "topics", "key", "value", "duplicate_names", "postgres", "cassandra"};
 inline constexpr std::array<std::string_view, 6> target{"table",  "mode",    "key",
                                                         "absent", "columns", "unavailable"};
 inline constexpr std::array<std::string_view, 4> column{"from", "unit", "encoding", "scale"};
 
 inline constexpr std::array<std::string_view, 4> formats{"json", "string", "bytes", "connect_json"};
+inline constexpr std::array<std::string_view, 2> duplicate_names{"refused", "last"};
 inline constexpr std::array<std::string_view, 3> modes{"append", "upsert", "changes"};
 inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
 inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};

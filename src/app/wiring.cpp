@@ -64,6 +64,7 @@ std::vector<Route> routes_of(const Config& config, std::string_view lane,
         Route route{.topics = from.topics,
                     .key_format = from.key_format,
                     .value_format = from.value_format,
+                    .duplicate_names = from.duplicate_names,
                     .targets = {}};
         for (const auto& target : targets_of(from, lane)) {
             route.targets.push_back(target.target);

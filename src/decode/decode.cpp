@@ -63,10 +63,34 @@ std::string use_format(std::string_view side, std::string_view format) {
 
 }  // namespace
 
-Result<void> Decoder::decode(const Record& record, Format key, Format value, Event& event) {
+Result<void> Decoder::decode(const Record& record, Format key, Format value, DuplicateNames names,
+                             Event& event) {
     event.record = &record;
     SLUICE_TRY(decode(record, record.key, key, key_, event.key));
-    return decode(record, record.value, value, value_, event.value);
+    SLUICE_TRY(decode(record, record.value, value, value_, event.value));
+    if (names == DuplicateNames::last) {
+        return {};
+    }
+    SLUICE_TRY(check_names(record, record.key.value_or(""), key_, event.key));
+    return check_names(record, record.value.value_or(""), value_, event.value);
+}
+
+Result<void> Decoder::check_names(const Record& record, std::string_view bytes, const Side& side,
+                                  const Decoded& decoded) {
+    if (decoded.null || !is_json(decoded.format)) {
+        return {};
+    }
+    const JsonNode* repeated = repeated_.find(decoded.json);
+    if (repeated == nullptr) [[likely]] {
+        return {};
+    }
+    const auto at = repeated->raw.data() - bytes.data();
+    return fail(
+        reject(record, side.name,
+               "a name stands twice in one object, the second time with the value at byte " +
+                   std::to_string(at),
+               "databases keep different ones of them: set `duplicate_names: last` in the "
+               "route if the last is meant"));
 }
 
 Result<void> Decoder::decode(const Record& record, const std::optional<std::string_view>& bytes,

@@ -1,6 +1,8 @@
 // A decoded record: its key and value as the route says they are to be read.
 #pragma once
 
+#include <cstdint>
+
 #include "model/connect_schema.hpp"
 #include "model/json.hpp"
 #include "model/record.hpp"
@@ -14,6 +16,10 @@ enum class Format : std::uint8_t { json, string, bytes, connect_json };
 constexpr bool is_json(Format format) {
     return format == Format::json || format == Format::connect_json;
 }
+
+// What becomes of a JSON object in which a name stands twice: the record is refused, or the last
+// of them counts.
+enum class DuplicateNames : std::uint8_t { refused, last };
 
 // One side (key or value) of a record.
 struct Decoded {

@@ -69,6 +69,7 @@ struct Route {
     std::vector<std::string> topics;
     Format key_format = Format::string;
     Format value_format = Format::json;
+    DuplicateNames duplicate_names = DuplicateNames::refused;
     std::vector<Target> targets;
 };
 

@@ -115,6 +115,7 @@ BROKEN = {
     "not JSON": (b"{broken", "--value string"),
     "an empty value": (b"", "not JSON"),
     "two documents": (b"{} {}", "not JSON"),
+    "a name twice": (b'{"a": 1, "a": 1}', "duplicate_names: last"),
     "bare NaN": (b'{"a": NaN}', "not JSON"),
     "not UTF-8": (b'"\xff"', "not JSON"),
     "a registry's magic byte": (b"\0\0\0\x30\x39rest", "12345"),

@@ -275,7 +275,8 @@ def test_json_and_jsonb_hold_any_part_of_an_event(sluice, make_topic, database):
              "true", '{"a": 1, "a": 2}', '"\\u00e9 \\"q\\""']
     database.execute("CREATE TABLE t (n int, b jsonb, j json)")
     topic.send(*(f'{{"n": {n}, "p": {part}}}' for n, part in enumerate(parts)))
-    route = "    postgres: {table: t, columns: {n: value.n, b: value.p, j: value.p}}"
+    route = ("    duplicate_names: last\n"
+             "    postgres: {table: t, columns: {n: value.n, b: value.p, j: value.p}}")
     sluice.drain_file(sluice.config(topic, route, database)).expect(0)
     rows = database.rows("SELECT b = j::jsonb, j::text FROM t ORDER BY n")
     assert rows == [(True, part) for part in parts]

@@ -97,6 +97,7 @@ TEST(ConfigurationDocument, NamesEveryWordThatIsAllowed) {
     names_all("cassandra.consistency", settings::consistencies);
     names_all("routes[].key", settings::formats);
     names_all("routes[].value", settings::formats);
+    names_all("routes[].duplicate_names", settings::duplicate_names);
     names_all(".mode", settings::modes);
     names_all(".absent", settings::absent_values);
     names_all(".unit", settings::units);
@@ -110,6 +111,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
     const auto& route = loaded->routes.at(0);
     ASSERT_EQ(route.key_format, Format::string);
     ASSERT_EQ(route.value_format, Format::json);
+    ASSERT_EQ(route.duplicate_names, DuplicateNames::refused);
     ASSERT_EQ(Target{}.mode, Mode::append);
     ASSERT_FALSE(Target{}.absent_is_null);
     const std::map<std::string, std::string> expected{
@@ -123,6 +125,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"cassandra.consistency", CassandraConfig{}.consistency},
         {"routes[].key", "string"},
         {"routes[].value", "json"},
+        {"routes[].duplicate_names", "refused"},
         {"routes[].<database>.mode", "append"},
         {"routes[].<database>.absent", "keep"},
         {"routes[].<database>.unavailable", Target{}.unavailable},

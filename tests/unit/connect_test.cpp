@@ -21,7 +21,8 @@ protected:
     std::string read(std::string_view value) {
         held_ = value;
         record_.value = held_;
-        const auto done = decoder_.decode(record_, Format::string, Format::connect_json, event_);
+        const auto done = decoder_.decode(record_, Format::string, Format::connect_json,
+                                          DuplicateNames::last, event_);
         return done ? std::string{} : done.error().detail;
     }
     [[nodiscard]] const Decoded& value() const { return event_.value; }

@@ -262,12 +262,13 @@ TEST(Json, FindsWhereUtf8Ends) {
 class DecoderTest : public ::testing::Test {
 protected:
     Result<void> decode(std::optional<std::string_view> key, std::optional<std::string_view> value,
-                        Format key_format, Format value_format) {
+                        Format key_format, Format value_format,
+                        DuplicateNames names = DuplicateNames::refused) {
         record_.partition = &partition_;
         record_.offset = Offset{120};
         record_.key = key;
         record_.value = value;
-        return decoder_.decode(record_, key_format, value_format, event_);
+        return decoder_.decode(record_, key_format, value_format, names, event_);
     }
 
     TopicPartition partition_{"orders", PartitionId{3}};
@@ -281,6 +282,42 @@ TEST_F(DecoderTest, KeepsViewsOfKeyAndValueSideBySide) {
     EXPECT_EQ(event_.record, &record_);
     EXPECT_EQ(event_.key.json.nodes[1].text, "kA");
     EXPECT_EQ(event_.value.json.nodes[1].text, "vB");
+}
+
+TEST_F(DecoderTest, RefusesANameThatStandsTwice) {
+    struct Case {
+        std::string text;
+        std::size_t at;  // Of the second one's value; 0: there is none.
+    };
+    std::string wide = "{";
+    for (int i = 0; i < 1000; ++i) {
+        wide += '"' + std::to_string(i) + "\":0,";
+    }
+    const Case cases[] = {
+        {R"({"a":1,"b":2})", 0},
+        {R"({"a":1,"A":2})", 0},
+        {R"([{"a":1},{"a":1}])", 0},
+        {R"({"a":{"a":{"a":1}}})", 0},
+        {R"({"a":1,"a":1})", 11},
+        {R"({"":1,"b":[],"":1})", 16},
+        {R"({"x":[{"a":1,"b":{},"\u0061":2}]})", 29},
+        {wide + R"("1000":0})", 0},
+        {wide + R"("7":0})", wide.size() + 4},
+    };
+    for (const auto& c : cases) {
+        const auto decoded = decode("k", c.text, Format::string, Format::json);
+        ASSERT_EQ(decoded.has_value(), c.at == 0) << c.text;
+        if (!decoded) {
+            EXPECT_EQ(decoded.error().action, Action::reject);
+            EXPECT_NE(decoded.error().detail.find("at byte " + std::to_string(c.at)),
+                      std::string::npos)
+                << decoded.error().message() << "\n"
+                << c.text;
+        }
+        EXPECT_TRUE(
+            decode("k", c.text, Format::string, Format::connect_json, DuplicateNames::last));
+    }
+    EXPECT_FALSE(decode(R"({"id":1,"id":2})", "{}", Format::json, Format::json));
 }
 
 TEST_F(DecoderTest, TellsNullFromEmpty) {

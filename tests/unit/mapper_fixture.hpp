@@ -59,7 +59,8 @@ protected:
                 Formats formats) {
         record_.key = key;
         record_.value = value;
-        const auto decoded = decoder_.decode(record_, formats.first, formats.second, event_);
+        const auto decoded = decoder_.decode(record_, formats.first, formats.second,
+                                             DuplicateNames::last, event_);
         ASSERT_TRUE(decoded) << decoded.error().message();
     }
     Cell at(std::string_view path) { return resolve(parse_path(path).value(), event_, topic_id_); }
