@@ -29,6 +29,12 @@ enum class Database : std::uint8_t { postgres, cassandra };
 std::vector<TargetConfig> read_targets(const YamlMap& route, std::string_view name,
                                        Database database);
 void read_table(const YamlReader& reader, Database database, Target& target);
+// A path; nothing where it is none, which is reported, at `place` or the reader's.
+std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
+                                   const Place& place);
+std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text);
+// `value.deleted`, which must be true, or {value.type: [a, b]}.
+std::optional<Condition> read_condition(const YamlReader& reader);
 // No topic may stand in two routes.
 void check_topics(const std::vector<RouteConfig>& routes, Problems& problems);
 // `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.

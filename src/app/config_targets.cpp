@@ -3,7 +3,6 @@
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
 #include "map/change.hpp"
-#include "map/path.hpp"
 #include "sinks/events.hpp"
 
 namespace sluice {
@@ -24,19 +23,6 @@ std::optional<std::string> refused_identifier(std::string_view name, Database da
         return "PostgreSQL allows 1 to 63 bytes, and no control characters here";
     }
     return std::nullopt;
-}
-
-std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text) {
-    auto path = parse_path(text);
-    if (!path) {
-        Error error = std::move(path).error();
-        error.detail = "'" + printable(reader.path()) + "': " + error.detail;
-        error.op.clear();
-        error.code.clear();
-        reader.context().problems.add(reader.place(), std::move(error));
-        return std::nullopt;
-    }
-    return *std::move(path);
 }
 
 void read_path(const YamlReader& reader, ColumnSource& column) {
@@ -183,31 +169,74 @@ void check_change_paths(const YamlReader& reader, const TargetConfig& config) {
 
 void read_unavailable(const YamlReader& reader, Target& target) {
     const auto text = reader.text_not_empty();
-    if (target.mode != Mode::changes) {
-        reader.problem("'" + reader.path() + "' has a meaning in mode changes only",
+    if (target.mode != Mode::changes && target.mode != Mode::upsert &&
+        target.mode != Mode::update) {
+        reader.problem("'" + reader.path() +
+                           "' has a meaning in the modes changes, upsert and "
+                           "update only",
                        "add `mode: changes`, or remove it");
     } else if (text) {
         target.unavailable = text->value;
     }
 }
 
-void read_mode(const YamlMap& map, Target& target) {
+// Why a database can't do it, or nothing.
+std::optional<std::string> refused_mode(Mode mode, Database database) {
+    if (database == Database::postgres || (mode != Mode::insert_ignore && mode != Mode::update)) {
+        return std::nullopt;
+    }
+    return "Cassandra would have to read before each write (IF NOT EXISTS, IF EXISTS), which no "
+           "replay leaves alone: use upsert, upsert_newer or delete";
+}
+
+void read_version(const YamlMap& map, Target& target) {
+    const auto* version = map.find("version");
+    if (target.mode == Mode::upsert_newer && version == nullptr) {
+        map.self().problem("'" + map.self().path() +
+                               ".version' is missing: upsert_newer needs the column that says "
+                               "what is newer",
+                           "for example `version: updated_at`");
+    }
+    if (version == nullptr) {
+        return;
+    }
+    if (target.mode != Mode::upsert_newer) {
+        version->problem("'" + version->path() + "' has a meaning in mode upsert_newer only",
+                         "add `mode: upsert_newer`, or remove it");
+    } else if (const auto text = version->text_not_empty()) {
+        target.version = text->value;
+    }
+}
+
+void read_absent(const YamlReader& reader, Target& target) {
+    target.absent_is_null = reader.is_null_word() || reader.choice(settings::absent_values) == 1U;
+    if (target.mode == Mode::upsert_newer && !target.absent_is_null) {
+        reader.problem("'" + reader.path() + "' is keep, in mode upsert_newer",
+                       "there a newer record is the whole row: remove it");
+    }
+}
+
+void read_mode(const YamlMap& map, Database database, Target& target) {
     const auto* mode = map.find("mode");
     const auto* key = map.find("key");
     const auto* absent = map.find("absent");
     const auto chosen = mode != nullptr ? mode->choice(settings::modes) : 0;
     target.mode = static_cast<Mode>(chosen.value_or(0));
+    if (const auto refused = refused_mode(target.mode, database)) {
+        mode->problem("'" + mode->path() + "' is " + std::string(settings::modes[*chosen]),
+                      *refused);
+    }
     if (key != nullptr) {
         read_key(*key, target);
     }
     if (absent != nullptr) {
-        target.absent_is_null = absent->is_null_word() ||
-                                absent->choice(settings::absent_values) == 1U;
+        read_absent(*absent, target);
     }
-    if (target.mode == Mode::upsert && key == nullptr) {
-        map.self().problem("'" + map.self().path() +
-                               ".key' is missing: an upsert needs the "
-                               "columns that tell rows apart",
+    read_version(map, target);
+    if (is_keyed(target.mode) && target.mode != Mode::changes && key == nullptr) {
+        map.self().problem("'" + map.self().path() + ".key' is missing: mode " +
+                               std::string(settings::modes[*chosen]) +
+                               " needs the columns that tell rows apart",
                            "for example `key: [id]`");
     }
     if (const auto* unavailable = map.find("unavailable")) {
@@ -218,6 +247,30 @@ void read_mode(const YamlMap& map, Target& target) {
             reader->problem("'" + reader->path() + "' has no meaning in mode append",
                             "add `mode: upsert`, or remove it");
         }
+    }
+}
+
+void read_conditions(const YamlMap& map, Target& target) {
+    if (const auto* when = map.find("when")) {
+        target.when = read_condition(*when);
+    }
+    const auto* deleted = map.find("deleted");
+    if (deleted == nullptr) {
+        return;
+    }
+    if (const auto inner = deleted->map(settings::deleted)) {
+        if (const auto* when = inner->find("when")) {
+            target.deleted = read_condition(*when);
+        } else {
+            deleted->problem("'" + deleted->path() + ".when' is missing",
+                             "for example {when: value.__deleted}");
+        }
+    }
+    if (!is_keyed(target.mode) || target.mode == Mode::changes ||
+        target.mode == Mode::upsert_newer) {
+        deleted->problem("'" + deleted->path() + "' has no meaning in mode " +
+                             std::string(settings::modes[static_cast<std::size_t>(target.mode)]),
+                         "remove it, or use `mode: upsert`");
     }
 }
 
@@ -243,7 +296,8 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
     if (const auto* columns = map->find("columns")) {
         read_columns(*columns, database, config);
     }
-    read_mode(*map, config.target);
+    read_mode(*map, database, config.target);
+    read_conditions(*map, config.target);
     for (auto& column : config.target.columns) {
         if (column.path.spelling.empty()) {
             column.path = source_by_name(config.target, column.column, false)->path;

@@ -5,6 +5,7 @@
 #include "app/config_sections.hpp"
 #include "app/interpolate.hpp"
 #include "app/settings.hpp"
+#include "base/text.hpp"
 #include "kafka/client.hpp"
 
 namespace sluice {
@@ -184,6 +185,22 @@ std::string column_value(const ColumnSource& column) {
     return path;
 }
 
+// {value.type: [a, b]}
+std::string condition(const Condition& condition) {
+    std::vector<std::string> terms;
+    for (const auto& term : condition.terms) {
+        std::vector<std::string> values;
+        for (const auto& value : term.values) {
+            values.push_back(quote(value));
+        }
+        if (term.or_nothing) {
+            values.emplace_back("null");
+        }
+        terms.push_back(quote(term.path.spelling) + ": [" + join(values) + "]");
+    }
+    return "{" + join(terms) + "}";
+}
+
 void print_mode(const Target& target, Printer& out) {
     out.line(4, "mode", settings::modes[static_cast<std::size_t>(target.mode)]);
     if (!is_keyed(target.mode)) {
@@ -192,9 +209,16 @@ void print_mode(const Target& target, Printer& out) {
     if (!target.key.empty()) {
         out.line(4, "key", list(target.key));
     }
-    out.line(4, "absent", target.absent_is_null ? "null" : "keep");
-    if (target.unavailable != Target{}.unavailable) {
-        out.line(4, "unavailable", quote(target.unavailable));
+    if (target.mode == Mode::upsert_newer) {
+        out.line(4, "version", quote(target.version));
+    } else {
+        out.line(4, "absent", target.absent_is_null ? "null" : "keep");
+    }
+    if (target.deleted) {
+        out.line(4, "deleted", "{when: " + condition(*target.deleted) + "}");
+    }
+    if (target.unavailable) {
+        out.line(4, "unavailable", quote(*target.unavailable));
     }
 }
 
@@ -214,6 +238,9 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
         }
         out.item(3, "table", quote(target.table));
         print_mode(target, out);
+        if (target.when) {
+            out.line(4, "when", condition(*target.when));
+        }
         if (!target.columns.empty() || target.others) {
             out.line(4, "columns", "");
         }

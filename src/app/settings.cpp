@@ -21,6 +21,7 @@ constexpr std::array sections{
     Section{"http.", "'http'", http},
     Section{"routes[].", "a route", route},
     Section{"routes[].<database>.", "a route's 'postgres' or 'cassandra'", target},
+    Section{"routes[].<database>.deleted.", "'deleted'", deleted},
     Section{"routes[].<database>.columns.<column>.", "a column", column},
 };
 

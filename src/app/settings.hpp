@@ -27,13 +27,15 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 7> route{
     "topic", "topics", "key", "value", "duplicate_names", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 6> target{"table",  "mode",    "key",
-                                                        "absent", "columns", "unavailable"};
+inline constexpr std::array<std::string_view, 9> target{
+    "table", "mode", "key", "version", "absent", "columns", "unavailable", "when", "deleted"};
+inline constexpr std::array<std::string_view, 1> deleted{"when"};
 inline constexpr std::array<std::string_view, 4> column{"from", "unit", "encoding", "scale"};
 
 inline constexpr std::array<std::string_view, 4> formats{"json", "string", "bytes", "connect_json"};
 inline constexpr std::array<std::string_view, 2> duplicate_names{"refused", "last"};
-inline constexpr std::array<std::string_view, 3> modes{"append", "upsert", "changes"};
+inline constexpr std::array<std::string_view, 7> modes{
+    "append", "upsert", "changes", "insert_ignore", "upsert_newer", "update", "delete"};
 inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
 inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};
 inline constexpr std::array<std::string_view, 4> encodings{"base64", "hex", "utf8", "json"};

@@ -27,13 +27,22 @@ Target dead_letters_target(const std::string& table) {
     return target;
 }
 
+bool reads_headers(const Target& target) {
+    const auto in_terms = [](const std::optional<Condition>& condition) {
+        return condition && std::ranges::any_of(condition->terms, [](const auto& term) {
+                   return term.path.source == Source::header;
+               });
+    };
+    const bool in_columns = std::ranges::any_of(target.columns, [](const ColumnSource& column) {
+        return column.path.source == Source::header;
+    });
+    return in_columns || in_terms(target.when) || in_terms(target.deleted);
+}
+
 bool reads_headers(const std::vector<Route>& routes) {
     return std::ranges::any_of(routes, [](const Route& route) {
-        return std::ranges::any_of(route.targets, [](const Target& target) {
-            return std::ranges::any_of(target.columns, [](const ColumnSource& column) {
-                return column.path.source == Source::header;
-            });
-        });
+        return std::ranges::any_of(route.targets,
+                                   [](const Target& target) { return reads_headers(target); });
     });
 }
 

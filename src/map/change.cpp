@@ -4,7 +4,6 @@
 #include <array>
 #include <utility>
 
-#include "base/base64.hpp"
 #include "map/refusals.hpp"
 
 namespace sluice {
@@ -86,22 +85,6 @@ Path in_key(Path path) {
     return path;
 }
 
-bool has_value(const Cell& cell) {
-    return cell.kind != CellKind::absent && cell.kind != CellKind::null;
-}
-
-// A list of the text's bytes, and so on: UnchangedToastedPlaceholder in Debezium's connector for
-// PostgreSQL.
-std::vector<std::string> unsent_values(const std::string& text) {
-    std::string numbers;
-    for (const char c : text) {
-        numbers += (numbers.empty() ? "" : ",") + std::to_string(static_cast<signed char>(c));
-    }
-    const std::string quoted = '"' + text + '"';
-    return {quoted, '"' + encode_base64(text) + '"', '[' + quoted + ']', '[' + numbers + ']',
-            '{' + quoted + ':' + quoted + '}'};
-}
-
 }  // namespace
 
 std::optional<PathMistake> mistake_in_change_path(const Path& path) {
@@ -118,7 +101,7 @@ std::optional<PathMistake> mistake_in_change_path(const Path& path) {
 ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
     : target_(&target),
       index_(index),
-      unsent_(unsent_values(target.unavailable)),
+      unsent_(target.unavailable.value_or(std::string(debezium_unavailable))),
       cells_(target.columns.size()),
       former_(target.columns.size()) {
     for (const auto& source : target.columns) {
@@ -190,9 +173,9 @@ Result<void> ChangeMapper::put_cell(std::size_t i, const Event& event, const Uui
     const Column& column = columns_[i];
     const ColumnSource& source = target_->columns[i];
     SLUICE_ASSIGN(Cell cell, read(i, column.path, event, topic_id));
-    if (column.before && was_not_sent(cell)) [[unlikely]] {
+    if (column.before && unsent_.contain(cell)) [[unlikely]] {
         SLUICE_ASSIGN(const Cell before, read(i, *column.before, event, topic_id));
-        const bool known = has_value(before) && !was_not_sent(before);
+        const bool known = !is_nothing(before) && !unsent_.contain(before);
         if (!known && (is_new || column.is_key)) {
             return fail(rejected_record(
                 event, source.column,
@@ -202,7 +185,7 @@ Result<void> ChangeMapper::put_cell(std::size_t i, const Event& event, const Uui
         }
         keeps_stored_ = keeps_stored_ || !known;
         cell = known ? before : Cell{};
-    } else if (column.is_key && !has_value(cell)) {
+    } else if (column.is_key && is_nothing(cell)) {
         return fail(rejected_key(event, source, cell.kind));
     } else if (target_->absent_is_null && cell.kind == CellKind::absent) {
         cell.kind = CellKind::null;
@@ -225,13 +208,13 @@ Result<void> ChangeMapper::remove_former(const Event& event, const Uuid& topic_i
             continue;
         }
         SLUICE_ASSIGN(const Cell before, read(i, *column.before, event, topic_id));
-        if (has_value(before)) {
+        if (!is_nothing(before)) {
             moved = moved || before.raw != cells_[i].raw;
             former_[i] = before;
             continue;
         }
         SLUICE_ASSIGN(const Cell in_key, read(i, *column.in_key, event, topic_id));
-        if (!has_value(in_key)) {
+        if (is_nothing(in_key)) {
             return fail(rejected_record(
                 event, target_->columns[i].column,
                 "neither `before` nor the record's key tells which row this was (`" +
@@ -257,7 +240,7 @@ Result<void> ChangeMapper::remove(const Event& event, const Uuid& topic_id) {
             continue;
         }
         SLUICE_ASSIGN(former_[i], deleted_key(i, event, topic_id));
-        if (has_value(former_[i])) {
+        if (!is_nothing(former_[i])) {
             continue;
         }
         if (event.value.null) {
@@ -281,15 +264,10 @@ Result<Cell> ChangeMapper::deleted_key(std::size_t i, const Event& event,
     }
     // `before` has zeros and empty texts in the place of what the source did not log.
     SLUICE_ASSIGN(const Cell in_key, read(i, *column.in_key, event, topic_id));
-    if (has_value(in_key)) {
+    if (!is_nothing(in_key)) {
         return in_key;
     }
     return read(i, *column.before, event, topic_id);
-}
-
-bool ChangeMapper::was_not_sent(const Cell& cell) const {
-    return (cell.kind == CellKind::string || cell.kind == CellKind::json) &&
-           std::ranges::find(unsent_, cell.raw) != unsent_.end();
 }
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "map/path_reader.hpp"
+#include "map/unsent.hpp"
 #include "model/row.hpp"
 #include "model/target.hpp"
 
@@ -62,14 +63,13 @@ private:
     // Absent where nothing tells it.
     [[nodiscard]] Result<Cell> deleted_key(std::size_t column, const Event& event,
                                            const Uuid& topic_id) const;
-    [[nodiscard]] bool was_not_sent(const Cell& cell) const;
 
     const Target* target_;
     std::uint32_t index_;
     PathReader reader_;
     std::vector<Column> columns_;
-    std::vector<std::string> unsent_;  // A value that was not sent, as JSON has it.
-    bool keeps_stored_ = false;        // The put has such a value.
+    UnsentValues unsent_;
+    bool keeps_stored_ = false;  // The put has such a value.
     std::vector<Cell> cells_;
     std::vector<Cell> former_;  // Of the row that is deleted.
     std::vector<Row> rows_;

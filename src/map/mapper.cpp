@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "map/condition.hpp"
 #include "map/refusals.hpp"
 
 namespace sluice {
@@ -32,6 +33,9 @@ Mapper::Mapper(const Target& target, std::uint32_t index)
     for (const auto& column : target.columns) {
         reader_.add(column.path, column.reading);
     }
+    if (target.unavailable) {
+        unsent_.emplace(*target.unavailable);
+    }
 }
 
 Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
@@ -44,6 +48,11 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
                                                           : std::nullopt;
         if (mistake) {
             return fail(wrong_target(target, mistake->detail, mistake->hint));
+        }
+    }
+    for (const auto* condition : {&target.when, &target.deleted}) {
+        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
+            SLUICE_TRY(check_path(route, target, term.path));
         }
     }
     if (target.mode == Mode::append) {
@@ -65,29 +74,58 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
     if (target.mode == Mode::changes) {
         mapper.changes_.emplace(target, index);
     }
+    if (target.mode == Mode::upsert_newer) {
+        const auto found = std::ranges::find(target.columns, target.version, &ColumnSource::column);
+        if (found == target.columns.end()) {
+            return fail(wrong_target(target,
+                                     "the version " + target.version + " is not among the columns",
+                                     "say where it comes from, under `columns:`"));
+        }
+        mapper.version_ = static_cast<std::size_t>(found - target.columns.begin());
+    }
     return mapper;
 }
 
 Result<std::span<const Row>> Mapper::map(const Event& event, const Uuid& topic_id) {
+    if (target_->when && !holds(*target_->when, event, topic_id)) {
+        return std::span<const Row>{};
+    }
     if (changes_) {
         return changes_->map(event, topic_id);
     }
     reader_.begin(event);
-    if (target_->mode == Mode::upsert && event.value.null) {
-        SLUICE_TRY(remove(event, topic_id));
-        row_ = {.target = index_, .op = RowOp::del, .cells = cells_};
-        return std::span<const Row>(&row_, 1);
+    const Mode mode = target_->mode;
+    const bool deletes = mode == Mode::remove ||
+                         (target_->deleted && holds(*target_->deleted, event, topic_id)) ||
+                         (is_keyed(mode) && event.value.null);
+    if (!deletes) {
+        return put(event, topic_id);
     }
+    if (mode == Mode::upsert_newer) {
+        return fail(rejected_record(event, {}, "a delete, in mode upsert_newer",
+                                    "a row that is gone has no version: mark it as deleted in a "
+                                    "column, or use mode: upsert"));
+    }
+    SLUICE_TRY(remove(event, topic_id));
+    row_ = {.target = index_, .op = RowOp::del, .cells = cells_};
+    return std::span<const Row>(&row_, 1);
+}
+
+Result<std::span<const Row>> Mapper::put(const Event& event, const Uuid& topic_id) {
     for (std::size_t i = 0; i < cells_.size(); ++i) {
         SLUICE_TRY(read(i, event, topic_id));
+        Cell& cell = cells_[i];
+        if (cell.kind == CellKind::absent && (target_->absent_is_null || version_)) {
+            cell.kind = CellKind::null;
+        } else if (unsent_ && unsent_->contain(cell)) [[unlikely]] {
+            cell = {};
+        }
     }
     SLUICE_TRY(check_key(event));
-    if (target_->absent_is_null) {
-        for (Cell& cell : cells_) {
-            if (cell.kind == CellKind::absent) {
-                cell.kind = CellKind::null;
-            }
-        }
+    if (version_ && is_nothing(cells_[*version_])) {
+        return fail(rejected_record(event, target_->version, "the record has no version",
+                                    "mode upsert_newer compares it with the row's: send it, or "
+                                    "take another column"));
     }
     row_ = {.target = index_, .op = RowOp::put, .cells = cells_};
     return std::span<const Row>(&row_, 1);
@@ -104,7 +142,7 @@ Result<void> Mapper::read(std::size_t column, const Event& event, const Uuid& to
 }
 
 Result<void> Mapper::remove(const Event& event, const Uuid& topic_id) {
-    if (key_in_value_) {
+    if (key_in_value_ && event.value.null) {
         for (const std::size_t i : key_columns_) {
             const ColumnSource& column = target_->columns[i];
             if (column.path.source == Source::value) {
@@ -125,9 +163,8 @@ Result<void> Mapper::remove(const Event& event, const Uuid& topic_id) {
 
 Result<void> Mapper::check_key(const Event& event) const {
     for (const std::size_t i : key_columns_) {
-        const CellKind kind = cells_[i].kind;
-        if (kind == CellKind::absent || kind == CellKind::null) [[unlikely]] {
-            return fail(rejected_key(event, target_->columns[i], kind));
+        if (is_nothing(cells_[i])) [[unlikely]] {
+            return fail(rejected_key(event, target_->columns[i], cells_[i].kind));
         }
     }
     return {};

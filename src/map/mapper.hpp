@@ -10,6 +10,7 @@
 #include "base/uuid.hpp"
 #include "map/change.hpp"
 #include "map/path_reader.hpp"
+#include "map/unsent.hpp"
 #include "model/cell.hpp"
 #include "model/event.hpp"
 #include "model/row.hpp"
@@ -26,16 +27,19 @@ public:
 
     // The rows live until the next map(), and no longer than the event.
     //
-    // append: a put. changes: see ChangeMapper. upsert: a put, or for a null value (a tombstone) a
-    // delete, with only the key cells filled; a key column that is absent or null rejects the
-    // record, and so does a tombstone where a key column comes from the value. The JSON value
-    // `null` is not a tombstone. With `absent: null` in the target, the absent cells of a put
-    // become null.
+    // No row where the target's `when` does not hold. append: a put. changes: see ChangeMapper.
+    // All others: a put, or for a null value (a tombstone), where `deleted` holds and always in
+    // mode remove a delete, with only the key cells filled; a key column that is absent or null
+    // rejects the record, and so does a tombstone where a key column comes from the value. The
+    // JSON value `null` is not a tombstone. With `absent: null` in the target, and in upsert_newer,
+    // the absent cells of a put become null. upsert_newer: a version that is absent or null rejects
+    // the record, and a delete does, which would leave nothing that has a version.
     Result<std::span<const Row>> map(const Event& event, const Uuid& topic_id);
 
 private:
     Mapper(const Target& target, std::uint32_t index);
 
+    Result<std::span<const Row>> put(const Event& event, const Uuid& topic_id);
     Result<void> read(std::size_t column, const Event& event, const Uuid& topic_id);
     Result<void> remove(const Event& event, const Uuid& topic_id);
     [[nodiscard]] Result<void> check_key(const Event& event) const;
@@ -43,8 +47,10 @@ private:
     const Target* target_;
     std::uint32_t index_;
     std::vector<std::size_t> key_columns_;  // Indexes into columns; empty in append.
-    bool key_in_value_ = false;             // Some key column comes from the value.
-    PathReader reader_;                     // One path a column.
+    std::optional<std::size_t> version_;    // Likewise.
+    std::optional<UnsentValues> unsent_;
+    bool key_in_value_ = false;  // Some key column comes from the value.
+    PathReader reader_;          // One path a column.
     std::vector<Cell> cells_;
     Row row_;
     std::optional<ChangeMapper> changes_;

@@ -49,6 +49,10 @@ struct Cell {
     Reading reading{};
 };
 
+constexpr bool is_nothing(const Cell& cell) {
+    return cell.kind == CellKind::absent || cell.kind == CellKind::null;
+}
+
 // The value of a document's node.
 Cell json_cell(const JsonNode& node, const JsonDocument& document);
 

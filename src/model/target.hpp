@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -34,17 +35,43 @@ struct Path {
     std::string spelling;  // As the configuration has it, for messages.
 };
 
-// changes: the envelopes of Debezium, applied.
-enum class Mode : std::uint8_t { append, upsert, changes };
+// changes: the envelopes of Debezium, applied. insert_ignore: the first record of a key stays.
+// upsert_newer: the one with the greatest version. update: never makes a row. remove: each record
+// deletes.
+enum class Mode : std::uint8_t {
+    append,
+    upsert,
+    changes,
+    insert_ignore,
+    upsert_newer,
+    update,
+    remove,
+};
 
 // Rows are found again by the target's key.
 constexpr bool is_keyed(Mode mode) { return mode != Mode::append; }
+// A record may make a row that was not there.
+constexpr bool makes_rows(Mode mode) { return mode != Mode::update && mode != Mode::remove; }
+
+// What holds of a record: at each path one of the values. Strings are compared with their
+// characters, numbers and booleans as they are written; `null` stands for nothing, too.
+struct Condition {
+    struct Term {
+        Path path;
+        std::vector<std::string> values;
+        bool or_nothing = false;
+    };
+    std::vector<Term> terms;  // All of them hold.
+};
 
 struct ColumnSource {
     std::string column;
     Path path;
     Reading reading;
 };
+
+// The default of Debezium's `unavailable.value.placeholder`.
+inline constexpr std::string_view debezium_unavailable = "__debezium_unavailable_value";
 
 // One table of one destination. `columns` are in the order in which rows carry their cells.
 struct Target {
@@ -56,9 +83,13 @@ struct Target {
     // Column names; not in append. In `changes` it may be empty: the table's primary key.
     std::vector<std::string> key;
     bool absent_is_null = false;  // `absent: null` instead of keeping the stored value.
-    // changes: what stands in the place of a value that the source did not send (Debezium's
-    // `unavailable.value.placeholder`).
-    std::string unavailable{"__debezium_unavailable_value"};
+    std::string version;          // upsert_newer: the column that says what is newer.
+    // Records that are the target's at all, and those that delete their row.
+    std::optional<Condition> when;
+    std::optional<Condition> deleted;
+    // What stands in the place of a value that the source did not send, so that what is stored
+    // stays; in `changes` Debezium's where it is not said.
+    std::optional<std::string> unavailable;
     // Takes the records that the route's other targets can't, and stands behind them; its rows
     // have the columns of model/dead_letter.hpp.
     bool dead_letters = false;

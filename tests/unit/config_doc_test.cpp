@@ -128,7 +128,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"routes[].duplicate_names", "refused"},
         {"routes[].<database>.mode", "append"},
         {"routes[].<database>.absent", "keep"},
-        {"routes[].<database>.unavailable", Target{}.unavailable},
+        {"routes[].<database>.unavailable", std::string(debezium_unavailable)},
     };
     std::map<std::string, std::string> documented;
     for (const auto& row : rows("Setting")) {

@@ -32,6 +32,25 @@ std::vector<std::string> primary_key(const Table& table) {
     return names;
 }
 
+// A version is the timestamp of its row's cells.
+void check_version(const Target& target, const Table& table, Findings& findings) {
+    if (target.mode != Mode::upsert_newer) {
+        return;
+    }
+    const Column* column = table.find(target.version);
+    if (column == nullptr || source_of(target, target.version) == nullptr || column->is_key()) {
+        findings.add(target.version,
+                     "the version '" + target.version + "' is no column of " + table.name +
+                         " that is filled, beside its key",
+                     "name one of its columns");
+    } else if (column->type && *column->type != Type::bigint && *column->type != Type::timestamp) {
+        findings.add(target.version,
+                     "the version '" + column->name + "' of " + table.name + " is " +
+                         column->type_name,
+                     "a version is bigint or timestamp");
+    }
+}
+
 void check_columns(const Target& target, const Table& table, Findings& findings) {
     for (const auto& source : target.columns) {
         findings.check_column(table, source.column, supported_types);
@@ -118,6 +137,7 @@ std::vector<Error> find_problems(const Target& target, const Table& table) {
     }
     check_columns(target, table, findings);
     check_key(target, table, findings);
+    check_version(target, table, findings);
     return findings.take();
 }
 
@@ -148,6 +168,9 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
             const bool text = column.type == Type::text || column.type == Type::ascii;
             bind.fill = target.table.empty() && json && text ? Fill::json : Fill::cell;
             bind.cell = static_cast<std::size_t>(source - target.columns.data());
+            if (target.mode == Mode::upsert_newer && column.name == target.version) {
+                plan.version = plan.binds.size();
+            }
         }
         plan.binds.push_back(std::move(bind));
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct TablePlan {
     std::string insert;     // Append and upsert are the same statement.
     std::string remove;     // Upsert only. Its first marker is the timestamp, then the key.
     bool dead_letters = false;
+    // upsert_newer: the bind whose value is the write's timestamp, too.
+    std::optional<std::size_t> version{};
 };
 
 // How the route reads its records; a zero-config table keeps JSON as it came.

@@ -1,7 +1,9 @@
 #include "sinks/cassandra/rows.hpp"
 
 #include <cstring>
+#include <limits>
 
+#include "base/big_endian.hpp"
 #include "base/check.hpp"
 #include "sinks/cassandra/encode.hpp"
 #include "sinks/findings.hpp"
@@ -70,6 +72,23 @@ Result<void> check_key(const TablePlan& plan, const Record& record, std::string_
     return {};
 }
 
+// The value of a bigint or a timestamp that has been appended at `begin`.
+Result<std::int64_t> version_at(const TablePlan& plan, const Record& record, std::string_view cells,
+                                std::size_t begin) {
+    const Column& column = plan.binds[*plan.version].column;
+    const auto value = read_big_endian<std::int64_t>(cells.data() + begin + sizeof(std::int32_t));
+    std::int64_t us = value;
+    // The least one stands for no timestamp in the server (org.apache.cassandra.db.LivenessInfo).
+    const bool fits = column.type == Type::timestamp ? !__builtin_mul_overflow(value, 1000, &us)
+                                                     : true;
+    if (!fits || us == std::numeric_limits<std::int64_t>::min()) {
+        return rejected(op, record, plan.name, column.name,
+                        "the version is beyond what Cassandra takes as a write's timestamp",
+                        "versions are 64-bit integers above the least one, times in microseconds");
+    }
+    return us;
+}
+
 Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, ClockMicros clock,
                                 const Row& row, std::string& out) {
     const std::size_t begin = out.size();
@@ -81,13 +100,19 @@ Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, Clo
     const std::size_t key_begin = out.size();
     std::size_t key_end = key_begin;
     const std::size_t count = remove ? plan.primary_key_size : plan.binds.size();
+    std::size_t version_begin = 0;
     for (std::size_t i = 0; i < count; ++i) {
+        version_begin = plan.version == i ? out.size() : version_begin;
         SLUICE_TRY(append_cell(plan, plan.binds[i], record, row, out));
         key_end = i + 1 == plan.partition_key_size ? out.size() : key_end;
     }
     SLUICE_TRY(check_key(plan, record, out, key_begin));
     if (!remove) {
-        append_number(out, clock.value());
+        std::int64_t timestamp = clock.value();
+        if (plan.version) {
+            SLUICE_ASSIGN(timestamp, version_at(plan, record, out, version_begin));
+        }
+        append_number(out, timestamp);
     }
     if (out.size() - begin > row_bytes_max) {
         return rejected(op, record, plan.name, {},

@@ -29,7 +29,7 @@ void check_sources(const Target& target, const Table& table, Findings& findings)
     for (const auto& column : table.columns) {
         const bool filled = std::ranges::find(target.columns, column.name, &ColumnSource::column) !=
                             target.columns.end();
-        if (!filled && column.needs_value()) {
+        if (!filled && column.needs_value() && makes_rows(target.mode)) {
             findings.add(column.name,
                          "column '" + column.name + "' of table " + table.name +
                              " is NOT NULL, has no default, and nothing fills it",
@@ -90,12 +90,47 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
     }
 }
 
+// Versions are compared by their bytes, too.
+bool is_ordered(Type type) {
+    switch (type) {
+        case Type::int2:
+        case Type::int4:
+        case Type::int8:
+        case Type::date:
+        case Type::timestamp:
+        case Type::timestamptz:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void check_version(const Target& target, const Table& table, Findings& findings) {
+    if (target.mode != Mode::upsert_newer) {
+        return;
+    }
+    const Column* column = table.find(target.version);
+    const bool filled = std::ranges::find(target.columns, target.version, &ColumnSource::column) !=
+                        target.columns.end();
+    if (column == nullptr || !filled) {
+        findings.add(target.version,
+                     "the version '" + target.version + "' is no column of " + table.name +
+                         " that is filled",
+                     "name one of its columns");
+    } else if (column->type && !is_ordered(*column->type)) {
+        findings.add(target.version,
+                     "the version '" + column->name + "' of " + table.name + " is " +
+                         column->type_name,
+                     "a version is smallint, integer, bigint, date or timestamp");
+    }
+}
+
 void check_privileges(const Target& target, const Table& table, Findings& findings) {
     const bool upsert = is_keyed(target.mode);
     std::vector<std::string_view> missing;
-    if (!table.may_insert) missing.push_back("INSERT");
+    if (makes_rows(target.mode) && !table.may_insert) missing.push_back("INSERT");
     if (upsert && !table.may_select) missing.push_back("SELECT");
-    if (upsert && !table.may_update) missing.push_back("UPDATE");
+    if (upsert && target.mode != Mode::remove && !table.may_update) missing.push_back("UPDATE");
     if (upsert && !table.may_delete) missing.push_back("DELETE");
     if (!table.may_use_schema) {
         findings.add({}, "the role lacks USAGE on the schema of table " + table.quoted(),
@@ -149,7 +184,10 @@ Target complete(const Target& target, const Table& table) {
         const auto is_key = [&](const ColumnSource& source) {
             return std::ranges::find(out.key, source.column) != out.key.end();
         };
-        std::ranges::stable_partition(out.columns, is_key);
+        const auto others = std::ranges::stable_partition(out.columns, is_key);
+        if (out.mode == Mode::remove) {
+            out.columns.erase(others.begin(), others.end());
+        }
     }
     return out;
 }
@@ -164,6 +202,7 @@ std::vector<Error> find_problems(const Target& target, const Table& table) {
     check_columns(target, table, findings);
     check_sources(target, table, findings);
     check_key(target, table, findings);
+    check_version(target, table, findings);
     check_privileges(target, table, findings);
     check_rules(target, table, findings);
     return findings.take();
@@ -175,8 +214,12 @@ TablePlan make_plan(const Target& target, const Table& table) {
                    .mode = target.mode,
                    .columns = {},
                    .key_size = is_keyed(target.mode) ? target.key.size() : 0,
+                   .version = 0,
                    .dead_letters = target.dead_letters};
     for (const auto& source : target.columns) {
+        if (source.column == target.version) {
+            plan.version = plan.columns.size();
+        }
         const Column* column = table.find(source.column);
         check(column != nullptr && column->type.has_value(), "the target fits the table");
         plan.columns.push_back(*column);

@@ -17,6 +17,7 @@ struct TablePlan {
     Mode mode = Mode::append;
     std::vector<Column> columns;
     std::size_t key_size = 0;
+    std::size_t version = 0;  // upsert_newer: which column.
     bool dead_letters = false;
 };
 

@@ -128,6 +128,38 @@ void split_row(std::string_view row, std::vector<EncodedCell>& cells) {
     }
 }
 
+namespace {
+
+// Of two values of one type that check_version() lets through: big-endian, two's complement.
+bool is_less(const EncodedCell& a, const EncodedCell& b) {
+    constexpr std::size_t length = sizeof(std::int32_t);
+    const auto sign = [](const EncodedCell& cell) {
+        return static_cast<signed char>(cell.bytes[length]) < 0;
+    };
+    if (sign(a) != sign(b)) {
+        return sign(a);
+    }
+    return a.bytes.substr(length) < b.bytes.substr(length);
+}
+
+}  // namespace
+
+bool Folder::is_ignored(const FoldedRow& folded, RowOp op) const {
+    if (op == RowOp::del) {
+        return false;
+    }
+    switch (plan_.mode) {
+        case Mode::insert_ignore:
+            return folded.op != FoldedOp::remove;
+        case Mode::update:
+            return folded.op == FoldedOp::remove;
+        case Mode::upsert_newer:
+            return !is_less(folded.cells[plan_.version], cells_[plan_.version]);
+        default:
+            return false;
+    }
+}
+
 void Folder::add(std::size_t piece, std::string_view row, const RowRef& ref) {
     split_row(row, cells_);
     std::string key;
@@ -145,6 +177,9 @@ void Folder::add(std::size_t piece, std::string_view row, const RowRef& ref) {
         return;
     }
     FoldedRow& folded = rows_[entry->second];
+    if (is_ignored(folded, ref.op)) {
+        return;
+    }
     folded.shared = folded.shared || folded.offset != ref.offset || folded.piece != piece;
     folded.offset = ref.offset;
     folded.piece = piece;

@@ -81,8 +81,10 @@ struct FoldedRow {
     std::size_t piece = 0;           // Which piece that record is in.
 };
 
-// Rows of several pieces, in their order, down to one a key: later cells win, absent ones leave
-// what an earlier record of the batch said. Sorted by key, so that two writers lock in one order.
+// Rows of several pieces, in their order, down to one a key. Later cells win, absent ones leave
+// what an earlier record of the batch said; in insert_ignore the first row stays, in upsert_newer
+// the one with the greatest version, of equal ones the first. Sorted by key, so that two writers
+// lock in one order.
 class Folder {
 public:
     explicit Folder(const TablePlan& plan) : plan_(plan) {}
@@ -90,6 +92,9 @@ public:
     [[nodiscard]] std::vector<FoldedRow> take();
 
 private:
+    // Whether the row of cells_ changes nothing that `folded` leaves.
+    [[nodiscard]] bool is_ignored(const FoldedRow& folded, RowOp op) const;
+
     const TablePlan& plan_;
     std::vector<FoldedRow> rows_;
     std::unordered_map<std::string, std::size_t> by_key_;

@@ -42,8 +42,9 @@ public:
         std::uint64_t skipped = 0;
         for (const auto& [present, group] : groups) {
             const bool more = --groups_left > 0;
-            auto merged = makes_no_row(present) ? update(present, group, more)
-                                                : merge(present, group, more);
+            auto merged = plan_.mode == Mode::update ? update_only(present, group, more)
+                          : updates_first(present)   ? update(present, group, more)
+                                                     : merge(present, group, more);
             if (!merged) {
                 return merged;
             }
@@ -136,7 +137,10 @@ private:
         return sql;
     }
 
-    [[nodiscard]] bool makes_no_row(const Presence& present) const {
+    [[nodiscard]] bool updates_first(const Presence& present) const {
+        if (plan_.mode == Mode::insert_ignore) {
+            return false;
+        }
         for (std::size_t i = plan_.key_size; i < plan_.columns.size(); ++i) {
             if (!present[i] && plan_.columns[i].needs_value()) {
                 return true;
@@ -154,10 +158,7 @@ private:
         std::uint64_t written = 0;
         const auto changes = updates(present, "s");
         if (!changes.empty()) {
-            const auto updated = run(connection_,
-                                     "UPDATE " + plan_.quoted + " t SET " + changes + " FROM " +
-                                         stage_ + " s WHERE " + same_key(),
-                                     deadline_);
+            const auto updated = run(connection_, update_statement(changes), deadline_);
             if (!updated) {
                 return updated;
             }
@@ -175,21 +176,54 @@ private:
         });
     }
 
+    [[nodiscard]] std::string update_statement(const std::string& changes) const {
+        return "UPDATE " + plan_.quoted + " t SET " + changes + " FROM " + stage_ + " s WHERE " +
+               same_key();
+    }
+
+    // Rows that are not there are passed over, which is no skipping.
+    Counted update_only(const Presence& present, const Assembled& rows, bool more) {
+        const auto changes = updates(present, "s");
+        if (changes.empty()) {
+            return 0;
+        }
+        if (auto staged = stage(present, rows); !staged) {
+            return staged;
+        }
+        return run(connection_, update_statement(changes) + empty_if(more), deadline_)
+            .map([](std::uint64_t) -> std::uint64_t { return 0; });
+    }
+
+    // What becomes of a row whose key is there.
+    [[nodiscard]] std::string on_conflict(const std::string& changes) const {
+        if (changes.empty()) {
+            return "NOTHING";
+        }
+        if (plan_.mode != Mode::upsert_newer) {
+            return "UPDATE SET " + changes;
+        }
+        const auto version = quote_identifier(plan_.columns[plan_.version].name);
+        return "UPDATE SET " + changes + " WHERE t." + version + " IS NULL OR t." + version +
+               " < EXCLUDED." + version;
+    }
+
     Counted merge(const Presence& present, const Assembled& rows, bool more) {
         if (auto staged = stage(present, rows); !staged) {
             return staged;
         }
         const auto columns = column_list(plan_, present);
-        const auto changes = updates(present, "EXCLUDED");
-        const auto merged = run(
-            connection_,
-            "INSERT INTO " + plan_.quoted + " (" + columns + ") SELECT " + columns + " FROM " +
-                stage_ + " ON CONFLICT (" + column_list(plan_, key_only()) + ") DO " +
-                (changes.empty() ? "NOTHING" : "UPDATE SET " + changes) + empty_if(more),
-            deadline_);
-        // DO NOTHING does not count the rows that are there already.
+        const auto changes = plan_.mode == Mode::insert_ignore ? std::string()
+                                                               : updates(present, "EXCLUDED");
+        const auto merged = run(connection_,
+                                "INSERT INTO " + plan_.quoted + " AS t (" + columns + ") SELECT " +
+                                    columns + " FROM " + stage_ + " ON CONFLICT (" +
+                                    column_list(plan_, key_only()) + ") DO " +
+                                    on_conflict(changes) + empty_if(more),
+                                deadline_);
+        // Rows that are there already, or are newer, are not counted.
+        const bool all_count = !changes.empty() && plan_.mode != Mode::upsert_newer;
         return merged.map(
-            [&](std::uint64_t count) { return changes.empty() ? 0 : rows.rows.size() - count; });
+            [&](std::uint64_t count) { return all_count ? rows.rows.size() - count : 0; });
     }
 
     Connection& connection_;

@@ -1,0 +1,69 @@
+#include "app/config_sections.hpp"
+#include "map/path.hpp"
+
+namespace sluice {
+namespace {
+
+void read_term(const YamlMap::Entry& entry, Condition& condition) {
+    Condition::Term term;
+    if (auto path = parsed_path_at(entry.value, entry.name, entry.place)) {
+        term.path = *std::move(path);
+    }
+    for (const auto& item : entry.value.items()) {
+        if (item.is_null_word()) {
+            term.or_nothing = true;
+        } else if (const auto text = item.text()) {
+            term.values.push_back(text->value);
+        }
+    }
+    if (entry.value.items().empty()) {
+        entry.value.problem("'" + printable(entry.value.path()) + "' is an empty list",
+                            "name the values of which one must stand there");
+    }
+    condition.terms.push_back(std::move(term));
+}
+
+}  // namespace
+
+std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
+                                   const Place& place) {
+    auto path = parse_path(text);
+    if (!path) {
+        Error error = std::move(path).error();
+        error.detail = "'" + printable(reader.path()) + "': " + error.detail;
+        error.op.clear();
+        error.code.clear();
+        reader.context().problems.add(place, std::move(error));
+        return std::nullopt;
+    }
+    return *std::move(path);
+}
+
+std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text) {
+    return parsed_path_at(reader, text, reader.place());
+}
+
+std::optional<Condition> read_condition(const YamlReader& reader) {
+    Condition condition;
+    if (reader.kind() == YamlNode::Kind::scalar) {
+        if (const auto text = reader.text_not_empty()) {
+            auto path = parsed_path(reader, text->value);
+            condition.terms.push_back(
+                {.path = std::move(path).value_or(Path{}), .values = {"true"}});
+        }
+        return condition;
+    }
+    const auto map = reader.open_map("what must hold, `value.type: order`");
+    if (!map) {
+        return std::nullopt;
+    }
+    for (const auto& entry : map->entries()) {
+        read_term(entry, condition);
+    }
+    if (map->entries().empty()) {
+        reader.problem("'" + reader.path() + "' is empty", "for example {value.type: order}");
+    }
+    return condition;
+}
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+#include "map/condition.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "map/path_reader.hpp"
+
+namespace sluice {
+namespace {
+
+bool holds(const Condition::Term& term, const Cell& cell) {
+    const auto is_one = [&](std::string_view value) {
+        return std::ranges::find(term.values, value) != term.values.end();
+    };
+    switch (cell.kind) {
+        case CellKind::absent:
+        case CellKind::null:
+            return term.or_nothing;
+        case CellKind::boolean:
+            return is_one(cell.boolean ? "true" : "false");
+        case CellKind::integer:
+            return is_one(std::to_string(cell.integer));
+        case CellKind::number:
+        case CellKind::string:
+        case CellKind::text:
+            return is_one(cell.text);
+        case CellKind::json:
+        case CellKind::bytes:
+        case CellKind::time_ms:
+        case CellKind::uuid:
+            return false;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool holds(const Condition& condition, const Event& event, const Uuid& topic_id) {
+    return std::ranges::all_of(condition.terms, [&](const Condition::Term& term) {
+        return holds(term, resolve(term.path, event, topic_id));
+    });
+}
+
+}  // namespace sluice

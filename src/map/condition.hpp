@@ -1,0 +1,14 @@
+// Which records a target takes, and which of them delete.
+#pragma once
+
+#include "base/uuid.hpp"
+#include "model/event.hpp"
+#include "model/target.hpp"
+
+namespace sluice {
+
+// Values that are neither text nor a number nor a boolean (objects, bytes, meta.timestamp, meta.id)
+// are none of a condition's.
+bool holds(const Condition& condition, const Event& event, const Uuid& topic_id);
+
+}  // namespace sluice
