@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
@@ -26,6 +27,10 @@ public:
         std::printf("ok       %.*s: %s\n", static_cast<int>(part.size()), part.data(),
                     text.c_str());
     }
+    static void warning(std::string_view part, const std::string& text) {
+        std::printf("warning  %.*s: %s\n", static_cast<int>(part.size()), part.data(),
+                    text.c_str());
+    }
     [[nodiscard]] int finish() const {
         if (problems_ == 0) {
             std::printf("everything that run needs is there\n");
@@ -39,12 +44,15 @@ private:
     std::size_t problems_ = 0;
 };
 
-void check_kafka(const Config& config, Report& report) {
+using Partitions = std::map<std::string, std::int32_t>;  // By topic.
+
+Partitions check_kafka(const Config& config, Report& report) {
+    Partitions partitions;
     const Deadline deadline = Deadline::in(server_wait);
     auto admin = kafka::Admin::open(client_options(config.kafka), make_logger("kafka"));
     if (!admin) {
         report.problem("kafka", admin.error());
-        return;
+        return partitions;
     }
     std::vector<std::string> topics;
     std::vector<const Place*> places;
@@ -61,7 +69,7 @@ void check_kafka(const Config& config, Report& report) {
     const auto described = admin->describe(topics, deadline);
     if (!described) {
         report.problem("kafka", described.error());
-        return;
+        return partitions;
     }
     for (std::size_t i = 0; i < described->size(); ++i) {
         const auto& topic = (*described)[i];
@@ -73,9 +81,49 @@ void check_kafka(const Config& config, Report& report) {
             }
             report.problem("kafka", error);
         } else {
+            partitions[topic.name] = topic.partitions;
             Report::note("kafka", "topic " + topic.name + ", " + std::to_string(topic.partitions) +
                                       " partitions");
         }
+    }
+    return partitions;
+}
+
+// The order of two records of one row counts.
+bool is_ordered(Mode mode) {
+    return mode == Mode::upsert || mode == Mode::insert_ignore || mode == Mode::update;
+}
+
+bool comes_from_key(const Target& target, const std::string& column) {
+    const auto source = std::ranges::find(target.columns, column, &ColumnSource::column);
+    return source != target.columns.end() && source->path.source == Source::key;
+}
+
+// Nothing orders the records of several partitions. Those with one key are in one partition; of
+// those with one value nobody knows.
+void check_order(const RouteConfig& route, std::string_view lane, const Partitions& partitions) {
+    std::int32_t count = 0;
+    for (const auto& topic : route.topics) {
+        const auto found = partitions.find(topic);
+        count += found == partitions.end() ? 0 : found->second;
+    }
+    for (const auto& config : lane == postgres_lane ? route.postgres : route.cassandra) {
+        const Target& target = config.target;
+        const auto other = std::ranges::find_if(
+            target.key, [&](const std::string& column) { return !comes_from_key(target, column); });
+        const bool one_topic = route.topics.size() == 1;
+        if (!is_ordered(target.mode) || count < 2 || (one_topic && other == target.key.end())) {
+            continue;
+        }
+        const std::string place = config.place.line > 0 ? config.place.to_string() + ": " : "";
+        const std::string why = one_topic ? "column '" + *other + "' of the key of " +
+                                                target.table + " is not taken from the record's key"
+                                          : "several topics feed the rows of " + target.table;
+        Report::warning(lane,
+                        place + why +
+                            "; where two records of one row are in different partitions, either "
+                            "may count as the last: send them with the same key to one topic, or "
+                            "use mode: upsert_newer");
     }
 }
 
@@ -123,7 +171,7 @@ void report_inspection(const Config& config, std::string_view lane,
 int check_pipeline(const CheckOptions& options) {
     const Config& config = options.config;
     Report report;
-    check_kafka(config, report);
+    const Partitions partitions = check_kafka(config, report);
     for (const auto& lane : lane_names(config)) {
         std::vector<std::size_t> places;
         const auto routes = routes_of(config, lane, &places);
@@ -133,6 +181,9 @@ int check_pipeline(const CheckOptions& options) {
                                     : cassandra::inspect(cassandra_options(config), routes,
                                                          deadline);
         report_inspection(config, lane, places, inspection, report);
+        for (const std::size_t route : places) {
+            check_order(config.routes[route], lane, partitions);
+        }
     }
     return report.finish();
 }

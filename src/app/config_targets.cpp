@@ -57,6 +57,19 @@ void read_scale(const YamlReader& reader, Reading& reading) {
     }
 }
 
+void read_constant(const YamlMap& map, const YamlReader& reader, ColumnSource& column) {
+    for (const auto name : settings::column) {
+        if (const auto* other = name == "constant" ? nullptr : map.find(name)) {
+            other->problem("'" + printable(other->path()) + "' stands beside a constant",
+                           "keep one of them");
+        }
+    }
+    if (const auto text = reader.text()) {
+        column.path = {
+            .source = Source::constant, .name = text->value, .steps = {}, .spelling = "constant"};
+    }
+}
+
 ColumnSource read_column(const YamlMap::Entry& entry, Database database) {
     ColumnSource column;
     column.column = entry.name;
@@ -89,6 +102,17 @@ ColumnSource read_column(const YamlMap::Entry& entry, Database database) {
     }
     if (const auto* scale = map->find("scale")) {
         read_scale(*scale, column.reading);
+    }
+    if (const auto* otherwise = map->find("default")) {
+        if (otherwise->is_null_word()) {
+            otherwise->problem("'" + printable(otherwise->path()) + "' is null",
+                               "`absent: null` in the target writes null for what is absent");
+        } else if (const auto text = otherwise->text()) {
+            column.otherwise = text->value;
+        }
+    }
+    if (const auto* constant = map->find("constant")) {
+        read_constant(*map, *constant, column);
     }
     return column;
 }
@@ -274,6 +298,24 @@ void read_conditions(const YamlMap& map, Target& target) {
     }
 }
 
+void read_ttl(const YamlReader& reader, Database database, Target& target) {
+    if (database == Database::postgres) {
+        reader.problem("'" + reader.path() +
+                           "' is of Cassandra's: rows of PostgreSQL do not expire",
+                       "remove it");
+        return;
+    }
+    // Attributes.MAX_TTL in the server: 20 years.
+    constexpr std::int64_t most_ms = std::int64_t{20} * 365 * 86'400 * 1000;
+    if (const auto ms = reader.duration_ms(1000, most_ms, "1s to 7300d")) {
+        target.ttl_s = static_cast<std::int32_t>(*ms / 1000);
+        if (*ms % 1000 != 0) {
+            reader.problem("'" + reader.path() + "' is no whole number of seconds",
+                           "rows expire by the second");
+        }
+    }
+}
+
 TargetConfig read_target(const YamlReader& reader, Database database) {
     TargetConfig config;
     config.place = reader.place();
@@ -298,6 +340,9 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
     }
     read_mode(*map, database, config.target);
     read_conditions(*map, config.target);
+    if (const auto* ttl = map->find("ttl")) {
+        read_ttl(*ttl, database, config.target);
+    }
     for (auto& column : config.target.columns) {
         if (column.path.spelling.empty()) {
             column.path = source_by_name(config.target, column.column, false)->path;

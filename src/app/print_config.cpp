@@ -171,16 +171,24 @@ void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
 }
 
 std::string column_value(const ColumnSource& column) {
+    if (column.path.source == Source::constant) {
+        return "{constant: " + quote(column.path.name) + "}";
+    }
     const std::string path = quote(column.path.spelling);
+    const std::string otherwise = column.otherwise ? ", default: " + quote(*column.otherwise) : "";
     if (column.reading.unit != TimeUnit::none) {
         const auto index = static_cast<std::size_t>(column.reading.unit) - 1;
-        return "{from: " + path + ", unit: " + std::string(settings::units[index]) + "}";
+        return "{from: " + path + ", unit: " + std::string(settings::units[index]) + otherwise +
+               "}";
     }
     if (column.reading.encoding != BytesEncoding::none) {
         const auto index = static_cast<std::size_t>(column.reading.encoding) - 1;
         const auto& scale = column.reading.scale;
         return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) +
-               (scale ? ", scale: " + std::to_string(*scale) : "") + "}";
+               (scale ? ", scale: " + std::to_string(*scale) : "") + otherwise + "}";
+    }
+    if (column.otherwise) {
+        return "{from: " + path + otherwise + "}";
     }
     return path;
 }
@@ -238,6 +246,9 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
         }
         out.item(3, "table", quote(target.table));
         print_mode(target, out);
+        if (target.ttl_s) {
+            out.line(4, "ttl", std::to_string(*target.ttl_s) + "s");
+        }
         if (target.when) {
             out.line(4, "when", condition(*target.when));
         }

@@ -27,10 +27,12 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 7> route{
     "topic", "topics", "key", "value", "duplicate_names", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 9> target{
-    "table", "mode", "key", "version", "absent", "columns", "unavailable", "when", "deleted"};
+inline constexpr std::array<std::string_view, 10> target{
+    "table",   "mode",        "key",  "version", "absent",
+    "columns", "unavailable", "when", "deleted", "ttl"};
 inline constexpr std::array<std::string_view, 1> deleted{"when"};
-inline constexpr std::array<std::string_view, 4> column{"from", "unit", "encoding", "scale"};
+inline constexpr std::array<std::string_view, 6> column{"from",  "unit",    "encoding",
+                                                        "scale", "default", "constant"};
 
 inline constexpr std::array<std::string_view, 4> formats{"json", "string", "bytes", "connect_json"};
 inline constexpr std::array<std::string_view, 2> duplicate_names{"refused", "last"};

@@ -107,7 +107,7 @@ ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
     for (const auto& source : target.columns) {
         Column column;
         column.is_key = std::ranges::find(target.key, source.column) != target.key.end();
-        column.path = reader_.add(source.path, source.reading);
+        column.path = reader_.add(source.path, source.reading, source.otherwise);
         if (first_name(source.path) == "after") {
             column.before = reader_.add(in_before(source.path), source.reading);
             if (column.is_key) {

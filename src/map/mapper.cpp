@@ -31,7 +31,7 @@ Result<void> check_path(const Route& route, const Target& target, const Path& pa
 Mapper::Mapper(const Target& target, std::uint32_t index)
     : target_(&target), index_(index), cells_(target.columns.size()) {
     for (const auto& column : target.columns) {
-        reader_.add(column.path, column.reading);
+        reader_.add(column.path, column.reading, column.otherwise);
     }
     if (target.unavailable) {
         unsent_.emplace(*target.unavailable);

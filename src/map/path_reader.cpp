@@ -162,12 +162,17 @@ Cell resolve(const Path& path, const Event& event, const Uuid& topic_id) {
                        : Cell{};
         case Source::meta_id:
             return record_id(*event.record, topic_id);
+        case Source::constant:
+            return text_cell(CellKind::text, path.name);
     }
     return {};
 }
 
-std::size_t PathReader::add(Path path, Reading declared) {
-    entries_.push_back({.path = std::move(path), .declared = declared, .reading = declared});
+std::size_t PathReader::add(Path path, Reading declared, std::optional<std::string> otherwise) {
+    entries_.push_back({.path = std::move(path),
+                        .declared = declared,
+                        .reading = declared,
+                        .otherwise = std::move(otherwise)});
     return entries_.size() - 1;
 }
 
@@ -189,6 +194,9 @@ tl::expected<Cell, std::string> PathReader::read(std::size_t number, const Event
                                                  const Uuid& topic_id) const {
     const Entry& entry = entries_[number];
     Cell cell = resolve(entry.path, event, topic_id);
+    if (cell.kind == CellKind::absent && entry.otherwise) {
+        return text_cell(CellKind::text, *entry.otherwise);
+    }
     cell.reading = entry.reading;
     if (entry.schema != nullptr && cell.kind != CellKind::absent && cell.kind != CellKind::null &&
         !is_written_so(entry.schema->type, cell)) [[unlikely]] {

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -24,6 +26,7 @@ namespace sluice {
 // - headers.NAME: the last header of that name, as Kafka's clients have it; bytes where it is
 //   not UTF-8, null where its value is null, absent where there is none.
 // - meta.timestamp is absent where the record has none.
+// - A constant is a text.
 // - meta.id is uuid_v5(topic_id, "<partition>:<offset>") with both in decimal: the record 120 of
 //   partition 3 gives uuid_v5(topic_id, "3:120"). `topic_id` is the id that Kafka gave the topic.
 Cell resolve(const Path& path, const Event& event, const Uuid& topic_id);
@@ -35,8 +38,8 @@ Reading reading_of(const ConnectSchema& schema);
 // counts.
 class PathReader {
 public:
-    // Returns the path's number, from 0 on.
-    std::size_t add(Path path, Reading declared);
+    // Returns the path's number, from 0 on. `otherwise` stands for what is absent.
+    std::size_t add(Path path, Reading declared, std::optional<std::string> otherwise = {});
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
     [[nodiscard]] const Path& path(std::size_t number) const { return entries_[number].path; }
 
@@ -52,6 +55,7 @@ private:
         Path path;
         Reading declared;
         Reading reading;
+        std::optional<std::string> otherwise;
         const ConnectSchema* schema = nullptr;  // The decoder's, of the event that was begun.
     };
 

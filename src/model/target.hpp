@@ -25,6 +25,7 @@ enum class Source : std::uint8_t {
     meta_offset,
     meta_timestamp,
     meta_id,
+    constant,  // `name` is its text.
 };
 
 // `value.customer.name`, `key`, `headers.trace`, `meta.offset`.
@@ -68,6 +69,8 @@ struct ColumnSource {
     std::string column;
     Path path;
     Reading reading;
+    // The text of what stands for a value that is absent.
+    std::optional<std::string> otherwise{};
 };
 
 // The default of Debezium's `unavailable.value.placeholder`.
@@ -82,8 +85,9 @@ struct Target {
     std::optional<Path> others;
     // Column names; not in append. In `changes` it may be empty: the table's primary key.
     std::vector<std::string> key;
-    bool absent_is_null = false;  // `absent: null` instead of keeping the stored value.
-    std::string version;          // upsert_newer: the column that says what is newer.
+    std::optional<std::int32_t> ttl_s;  // Cassandra: how long a row lives from its write on.
+    bool absent_is_null = false;        // `absent: null` instead of keeping the stored value.
+    std::string version;                // upsert_newer: the column that says what is newer.
     // Records that are the target's at all, and those that delete their row.
     std::optional<Condition> when;
     std::optional<Condition> deleted;

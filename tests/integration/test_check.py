@@ -256,3 +256,32 @@ def test_what_a_first_start_reads_in_cassandra_is_checked(check, sluice, topic, 
                  f'GRANT SELECT ON TABLE "{keyspace.name}"."{table}" TO "{role}"')
     finally:
         cassandra.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("partitions, target, warned", [
+    (3, "mode: upsert, key: [id], columns: {id: value.id}", "column 'id' of the key of t is not taken from"),
+    (3, "mode: upsert, key: [id]", "column 'id' of the key of t is not taken from"),
+    (3, "mode: upsert, key: [id], columns: {id: key}", None),
+    (1, "mode: upsert, key: [id], columns: {id: value.id}", None),
+    (3, "mode: append", None),
+    (3, "mode: delete, key: [id], columns: {id: value.id}", None),
+])
+def test_a_key_that_is_not_the_records_key_is_warned_of(sluice, make_topic, database, partitions, target, warned):
+    database.execute("CREATE TABLE t (id text PRIMARY KEY)")
+    file = sluice.config(make_topic(partitions), f"    postgres: {{table: t, {target}}}", database)
+    done = sluice.run("check", "-c", file).expect(0)
+    warnings = [line for line in done.lines("warning ") if line.startswith("warning")]
+    assert len(warnings) == (1 if warned else 0)
+    if warned:
+        assert warned in warnings[0] and "mode: upsert_newer" in warnings[0]
+
+
+def test_several_topics_of_one_upsert_are_warned_of(sluice, make_topic, database):
+    database.execute("CREATE TABLE t (id text PRIMARY KEY)")
+    one, two = make_topic(1), make_topic(1)
+    file = sluice.config(one, "    postgres: {table: t, mode: upsert, key: [id], columns: {id: key}}", database)
+    with open(file) as reader:
+        text = reader.read().replace(f"topic: {one.name}", f"topics: [{one.name}, {two.name}]")
+    with open(file, "w") as writer:
+        writer.write(text)
+    sluice.run("check", "-c", file).expect(0).has("several topics feed the rows of t")

@@ -1,6 +1,9 @@
 """Where a column's value comes from: paths into value, key, headers and meta, or its own name."""
 
 import json
+from decimal import Decimal
+
+import pytest
 
 
 def test_paths_reach_every_part_of_a_record(sluice, make_topic, database, keyspace, table):
@@ -140,3 +143,52 @@ def test_a_partitioned_table_is_filled(sluice, topic, database):
     topic.send(*(json.dumps({"id": i, "v": "x"}) for i in range(100)))
     sluice.drain_file(sluice.config(topic, "    postgres: {table: t}", database)).expect(0)
     assert database.rows("SELECT (SELECT count(*) FROM t1), (SELECT count(*) FROM t2)") == [(50, 50)]
+
+
+def test_constants_and_defaults_fill_columns_of_any_type(sluice, make_topic, database, keyspace, table):
+    topic = make_topic(1)
+    topic.send('{"id": 1}', '{"id": 2, "n": 5, "at": 1000, "b": null}')
+    definition = "{} (id int PRIMARY KEY, shop text, n bigint, b boolean, at {}, u uuid, x decimal)"
+    database.execute("CREATE TABLE " + definition.format(table, "timestamptz"))
+    keyspace.create("CREATE TABLE " + definition.format("{ks}." + table, "timestamp"))
+    columns = ("{id: value.id, shop: {constant: 'the shop'}, n: {default: 7}, b: {from: value.b, default: true}, "
+               "at: {unit: ms, default: '2024-01-01T00:00:00Z'}, "
+               "u: {constant: 6f1c2f04-5b9d-4c3f-8a3e-1b2c3d4e5f60}, x: {constant: 1.50}}")
+    route = "".join(f"    {name}: {{table: {table}, columns: {columns}}}\n" for name in ("postgres", "cassandra"))
+    sluice.drain_file(sluice.config(topic, route, database, keyspace)).expect(0)
+    names = "id, shop, n, b, x"
+    expected = [(1, "the shop", 7, True, Decimal("1.50")), (2, "the shop", 5, None, Decimal("1.50"))]
+    assert database.rows(f"SELECT {names} FROM {table} ORDER BY id") == expected
+    assert sorted(tuple(row) for row in keyspace.rows(f"SELECT {names} FROM {{ks}}.{table}")) == expected
+    at = "SELECT id, extract(epoch FROM at)::int FROM " + table + " ORDER BY id"
+    assert database.rows(at) == [(1, 1704067200), (2, 1)]
+
+
+def test_a_constant_that_does_not_fit_is_told(sluice, make_topic, database, table):
+    topic = make_topic(1)
+    topic.send("{}")
+    database.execute(f"CREATE TABLE {table} (n int)")
+    route = f"    postgres: {{table: {table}, columns: {{n: {{constant: many}}}}}}\n"
+    sluice.drain_file(sluice.config(topic, route, database)).expect(1).line("is stopped", f"column {table}.n")
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert, key: [id]"])
+def test_rows_of_cassandra_expire(sluice, make_topic, keyspace, table, mode):
+    topic = make_topic(1)
+    topic.send('{"n": 1}', key="a")
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id text PRIMARY KEY, n int)")
+    route = f"    cassandra: {{table: {table}, mode: {mode}, ttl: 30d, columns: {{id: key, n: value.n}}}}\n"
+    sluice.drain_file(sluice.config(topic, route, None, keyspace)).expect(0)
+    left = keyspace.rows(f"SELECT ttl(n) FROM {{ks}}.{table}")[0][0]
+    assert 30 * 86400 - 300 < left <= 30 * 86400
+
+
+def test_static_columns_are_filled(sluice, make_topic, keyspace, table):
+    topic = make_topic(1)
+    topic.send('{"a": 1, "b": 1, "s": "old", "n": 1}', '{"a": 1, "b": 2, "s": "new", "n": 2}',
+               '{"a": 1, "b": 3, "n": 3}')
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (a int, b int, s text STATIC, n int, PRIMARY KEY (a, b))")
+    route = f"    cassandra: {{table: {table}, mode: upsert, key: [a, b]}}\n"
+    sluice.drain_file(sluice.config(topic, route, None, keyspace)).expect(0)
+    assert [tuple(row) for row in keyspace.rows(f"SELECT b, s, n FROM {{ks}}.{table}")] == \
+        [(1, "new", 1), (2, "new", 2), (3, "new", 3)]

@@ -46,8 +46,10 @@ Result<void> append(TableRows& rows, std::int64_t offset, RowOp op,
     return append_row(plan(), record, {.target = 0, .op = op, .cells = cells}, rows);
 }
 
-std::vector<FoldedRow> fold(const TableRows& rows) {
-    const TablePlan table = plan();
+std::vector<FoldedRow> fold(const TableRows& rows, Mode mode = Mode::upsert) {
+    TablePlan table = plan();
+    table.mode = mode;
+    table.version = 1;
     Folder folder(table);
     for (std::size_t i = 0; i < rows.rows.size(); ++i) {
         folder.add(0, rows.row(i), rows.rows[i]);
@@ -92,6 +94,51 @@ TEST(Folder, WhatFollowsADeleteStartsFromNothing) {
     EXPECT_EQ(folded[0].op, FoldedOp::replace);
     EXPECT_EQ(folded[0].cells[2].length, -2);
     EXPECT_EQ(folded[1].op, FoldedOp::remove);
+}
+
+// The last byte of column a, and which record it is from.
+std::pair<int, Offset> kept(const FoldedRow& row) {
+    return {row.cells[1].bytes.back(), row.offset};
+}
+
+TEST(Folder, TheFirstRowStaysInInsertIgnore) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), absent}));
+    ASSERT_TRUE(append(rows, 2, RowOp::put, {integer(1), integer(11), integer(5)}));
+    ASSERT_TRUE(append(rows, 3, RowOp::put, {integer(2), integer(12), absent}));
+    ASSERT_TRUE(append(rows, 4, RowOp::del, {integer(2), absent, absent}));
+    ASSERT_TRUE(append(rows, 5, RowOp::put, {integer(2), integer(13), absent}));
+    ASSERT_TRUE(append(rows, 6, RowOp::put, {integer(2), integer(14), absent}));
+    const auto folded = fold(rows, Mode::insert_ignore);
+    ASSERT_EQ(folded.size(), 2u);
+    EXPECT_EQ(kept(folded[0]), std::pair(10, Offset{1}));
+    EXPECT_EQ(folded[0].cells[2].length, -2) << "the second record fills nothing";
+    EXPECT_EQ(folded[1].op, FoldedOp::replace);
+    EXPECT_EQ(kept(folded[1]), std::pair(13, Offset{5}));
+}
+
+TEST(Folder, TheGreatestVersionStaysAndOfEqualOnesTheFirst) {
+    TableRows rows;
+    std::int64_t offset = 0;
+    for (const std::int64_t version : {-300, -2, -70'000, 256, 255, 256}) {
+        ASSERT_TRUE(append(rows, offset, RowOp::put, {integer(1), integer(version), absent}));
+        ASSERT_TRUE(append(rows, offset, RowOp::put, {integer(2), integer(-version), absent}));
+        ++offset;
+    }
+    const auto folded = fold(rows, Mode::upsert_newer);
+    ASSERT_EQ(folded.size(), 2u);
+    EXPECT_EQ(folded[0].offset, Offset{3});
+    EXPECT_EQ(folded[1].offset, Offset{2});
+}
+
+TEST(Folder, AnUpdateMakesNoRowBehindADelete) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), absent}));
+    ASSERT_TRUE(append(rows, 2, RowOp::del, {integer(1), absent, absent}));
+    ASSERT_TRUE(append(rows, 3, RowOp::put, {integer(1), integer(11), absent}));
+    const auto folded = fold(rows, Mode::update);
+    ASSERT_EQ(folded.size(), 1u);
+    EXPECT_EQ(folded[0].op, FoldedOp::remove);
 }
 
 TEST(Folder, AgreesWithANaiveModel) {

@@ -90,7 +90,8 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
     }
 }
 
-void add_statements(const Table& table, TablePlan& plan) {
+void add_statements(const Table& table, std::optional<std::int32_t> ttl_s, TablePlan& plan) {
+    const std::string ttl = ttl_s ? " TTL " + std::to_string(*ttl_s) + " AND" : "";
     std::vector<std::string> names;
     std::vector<std::string_view> markers;
     std::vector<std::string> key;
@@ -102,7 +103,7 @@ void add_statements(const Table& table, TablePlan& plan) {
         }
     }
     plan.insert = "INSERT INTO " + table.quoted() + " (" + join(names) + ") VALUES (" +
-                  join(markers) + ") USING TIMESTAMP ?";
+                  join(markers) + ") USING" + ttl + " TIMESTAMP ?";
     if (is_keyed(plan.mode)) {
         plan.remove = "DELETE FROM " + table.quoted() + " USING TIMESTAMP ? WHERE " +
                       join(key, " AND ");
@@ -174,7 +175,7 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
         }
         plan.binds.push_back(std::move(bind));
     }
-    add_statements(table, plan);
+    add_statements(table, target.ttl_s, plan);
     return plan;
 }
 
