@@ -33,8 +33,8 @@ void read_table(const YamlReader& reader, Database database, Target& target);
 std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
                                    const Place& place);
 std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text);
-// `value.deleted`, which must be true, or {value.type: [a, b]}.
-std::optional<Condition> read_condition(const YamlReader& reader);
+// `when` and `deleted` of a target whose mode is known.
+void read_conditions(const YamlMap& target_map, Target& target);
 // No topic may stand in two routes.
 void check_topics(const std::vector<RouteConfig>& routes, Problems& problems);
 // `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.

@@ -274,30 +274,6 @@ void read_mode(const YamlMap& map, Database database, Target& target) {
     }
 }
 
-void read_conditions(const YamlMap& map, Target& target) {
-    if (const auto* when = map.find("when")) {
-        target.when = read_condition(*when);
-    }
-    const auto* deleted = map.find("deleted");
-    if (deleted == nullptr) {
-        return;
-    }
-    if (const auto inner = deleted->map(settings::deleted)) {
-        if (const auto* when = inner->find("when")) {
-            target.deleted = read_condition(*when);
-        } else {
-            deleted->problem("'" + deleted->path() + ".when' is missing",
-                             "for example {when: value.__deleted}");
-        }
-    }
-    if (!is_keyed(target.mode) || target.mode == Mode::changes ||
-        target.mode == Mode::upsert_newer) {
-        deleted->problem("'" + deleted->path() + "' has no meaning in mode " +
-                             std::string(settings::modes[static_cast<std::size_t>(target.mode)]),
-                         "remove it, or use `mode: upsert`");
-    }
-}
-
 void read_ttl(const YamlReader& reader, Database database, Target& target) {
     if (database == Database::postgres) {
         reader.problem("'" + reader.path() +

@@ -1,19 +1,34 @@
 #include "decode/json_names.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace sluice {
 namespace {
 
-// One of 64, by what tells the names of one object apart mostly.
-std::uint64_t mark_of(std::string_view name) {
-    if (name.empty()) {
-        return 1;
+template <class Number>
+std::uint64_t read(const char* from) {
+    Number number{};
+    std::memcpy(&number, from, sizeof(number));
+    return number;
+}
+
+// Of the first and the last eight bytes and the length, which tell most names apart.
+std::uint64_t hash_of(std::string_view name) {
+    const char* const begin = name.data();
+    const std::size_t size = name.size();
+    std::uint64_t bytes = 0;
+    if (size >= 8) {
+        const auto last = read<std::uint64_t>(begin + size - 8);
+        bytes = read<std::uint64_t>(begin) ^ (last << 7 | last >> 57);
+    } else if (size >= 4) {
+        bytes = read<std::uint32_t>(begin) << 32 | read<std::uint32_t>(begin + size - 4);
+    } else if (size > 0) {
+        bytes = read<std::uint8_t>(begin) << 16 | read<std::uint8_t>(begin + size / 2) << 8 |
+                read<std::uint8_t>(begin + size - 1);
     }
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(name[at]); };
-    const std::size_t mixed = name.size() * 37U + byte(0) + byte(name.size() / 2) * 5U +
-                              byte(name.size() - 1) * 11U;
-    return std::uint64_t{1} << (mixed & 63U);
+    // Fibonacci hashing: the upper bits are the mixed ones.
+    return (bytes ^ size << 24) * 0x9e37'79b9'7f4a'7c15;
 }
 
 }  // namespace
@@ -32,27 +47,37 @@ const JsonNode* RepeatedNames::find(const JsonDocument& document) {
 }
 
 const JsonNode* RepeatedNames::find_in(const JsonDocument& document, std::uint32_t object) {
+    const auto& nodes = document.nodes;
+    const std::uint32_t end = nodes[object].end;
+    ++generation_;
+    std::size_t members = 0;
+    for (std::uint32_t i = object + 1; i < end; i = nodes[i].end) {
+        if (++members > members_max) {
+            return find_among_many(document, object);
+        }
+        std::size_t at = hash_of(nodes[i].name) >> (64 - slot_bits);
+        for (; slots_[at].generation == generation_; at = (at + 1) % slots_.size()) {
+            if (nodes[slots_[at].node].name == nodes[i].name) [[unlikely]] {
+                return &nodes[i];
+            }
+        }
+        slots_[at] = {generation_, i};
+    }
+    return nullptr;
+}
+
+const JsonNode* RepeatedNames::find_among_many(const JsonDocument& document, std::uint32_t object) {
+    std::vector<const JsonNode*> members;
     const std::uint32_t end = document.nodes[object].end;
-    std::uint64_t seen = 0;
-    bool alike = false;
     for (std::uint32_t i = object + 1; i < end; i = document.nodes[i].end) {
-        const std::uint64_t mark = mark_of(document.nodes[i].name);
-        alike = alike || (seen & mark) != 0;
-        seen |= mark;
-    }
-    if (!alike) {
-        return nullptr;
-    }
-    members_.clear();
-    for (std::uint32_t i = object + 1; i < end; i = document.nodes[i].end) {
-        members_.push_back(&document.nodes[i]);
+        members.push_back(&document.nodes[i]);
     }
     // Of one name, in the order of the document: nodes stand in it.
-    std::ranges::sort(members_, [](const JsonNode* a, const JsonNode* b) {
+    std::ranges::sort(members, [](const JsonNode* a, const JsonNode* b) {
         return a->name != b->name ? a->name < b->name : a < b;
     });
-    const auto first = std::ranges::adjacent_find(members_, {}, &JsonNode::name);
-    return first == members_.end() ? nullptr : *(first + 1);
+    const auto first = std::ranges::adjacent_find(members, {}, &JsonNode::name);
+    return first == members.end() ? nullptr : *(first + 1);
 }
 
 }  // namespace sluice

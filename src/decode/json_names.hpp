@@ -2,8 +2,8 @@
 // differently: jsonb keeps the last, json both.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <vector>
 
 #include "model/json.hpp"
 
@@ -13,14 +13,25 @@ namespace sluice {
 class RepeatedNames {
 public:
     // The second member of a name in one object, in the whole document; null where there is none.
-    // Names are the same where their characters are, escaped or not. One pass, and n·log n for
-    // the members of an object whose names look alike.
+    // Names are the same where their characters are, escaped or not. One pass; names that were
+    // made to have one hash cost 128 comparisons each, and n·log n where an object has more.
     const JsonNode* find(const JsonDocument& document);
 
 private:
-    const JsonNode* find_in(const JsonDocument& document, std::uint32_t object);
+    static constexpr unsigned slot_bits = 9;
+    static constexpr std::size_t members_max = 128;
 
-    std::vector<const JsonNode*> members_;
+    // Of an earlier object where the generation is another one.
+    struct Slot {
+        std::uint64_t generation = 0;
+        std::uint32_t node = 0;
+    };
+
+    const JsonNode* find_in(const JsonDocument& document, std::uint32_t object);
+    static const JsonNode* find_among_many(const JsonDocument& document, std::uint32_t object);
+
+    std::uint64_t generation_ = 0;
+    std::array<Slot, std::size_t{1} << slot_bits> slots_{};
 };
 
 }  // namespace sluice

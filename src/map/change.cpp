@@ -98,6 +98,17 @@ std::optional<PathMistake> mistake_in_change_path(const Path& path) {
                        .hint = "write `value.after." + std::string(*name) + "`"};
 }
 
+std::optional<PathMistake> mistake_in_change_condition(const Path& path) {
+    const auto name = first_name(path);
+    if (name != "after" && name != "before") {
+        return mistake_in_change_path(path);
+    }
+    return PathMistake{.detail = "`" + path.spelling +
+                                 "` is no condition in mode changes: a row of which it no longer "
+                                 "holds would stay as it was",
+                       .hint = "source, op, the key, headers and meta can be asked for"};
+}
+
 ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
     : target_(&target),
       index_(index),

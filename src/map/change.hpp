@@ -22,6 +22,8 @@ struct PathMistake {
     std::string hint;
 };
 std::optional<PathMistake> mistake_in_change_path(const Path& path);
+// Why the path is no condition on changes, likewise.
+std::optional<PathMistake> mistake_in_change_condition(const Path& path);
 
 // The rows of one target in mode `changes`. One per thread; the target must outlive it.
 class ChangeMapper {

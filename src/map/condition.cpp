@@ -41,4 +41,11 @@ bool holds(const Condition& condition, const Event& event, const Uuid& topic_id)
     });
 }
 
+bool holds_of_tombstone(const Condition& condition, const Event& event, const Uuid& topic_id) {
+    return std::ranges::all_of(condition.terms, [&](const Condition::Term& term) {
+        return term.path.source == Source::value ||
+               holds(term, resolve(term.path, event, topic_id));
+    });
+}
+
 }  // namespace sluice

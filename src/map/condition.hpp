@@ -10,5 +10,8 @@ namespace sluice {
 // Values that are neither text nor a number nor a boolean (objects, bytes, meta.timestamp, meta.id)
 // are none of a condition's.
 bool holds(const Condition& condition, const Event& event, const Uuid& topic_id);
+// The same without what it says of the value, of which a tombstone has none: which rows it deletes
+// is told by its key alone.
+bool holds_of_tombstone(const Condition& condition, const Event& event, const Uuid& topic_id);
 
 }  // namespace sluice

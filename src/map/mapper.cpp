@@ -53,6 +53,12 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
     for (const auto* condition : {&target.when, &target.deleted}) {
         for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
             SLUICE_TRY(check_path(route, target, term.path));
+            const auto mistake = target.mode == Mode::changes
+                                     ? mistake_in_change_condition(term.path)
+                                     : std::nullopt;
+            if (mistake) {
+                return fail(wrong_target(target, mistake->detail, mistake->hint));
+            }
         }
     }
     if (target.mode == Mode::append) {
@@ -87,7 +93,9 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
 }
 
 Result<std::span<const Row>> Mapper::map(const Event& event, const Uuid& topic_id) {
-    if (target_->when && !holds(*target_->when, event, topic_id)) {
+    const bool tombstone = is_keyed(target_->mode) && event.value.null;
+    if (target_->when && !(tombstone ? holds_of_tombstone(*target_->when, event, topic_id)
+                                     : holds(*target_->when, event, topic_id))) {
         return std::span<const Row>{};
     }
     if (changes_) {
@@ -97,7 +105,7 @@ Result<std::span<const Row>> Mapper::map(const Event& event, const Uuid& topic_i
     const Mode mode = target_->mode;
     const bool deletes = mode == Mode::remove ||
                          (target_->deleted && holds(*target_->deleted, event, topic_id)) ||
-                         (is_keyed(mode) && event.value.null);
+                         tombstone;
     if (!deletes) {
         return put(event, topic_id);
     }

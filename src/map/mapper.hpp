@@ -27,7 +27,8 @@ public:
 
     // The rows live until the next map(), and no longer than the event.
     //
-    // No row where the target's `when` does not hold. append: a put. changes: see ChangeMapper.
+    // No row where the target's `when` does not hold; of a tombstone what it says of the value does
+    // not count. append: a put. changes: see ChangeMapper.
     // All others: a put, or for a null value (a tombstone), where `deleted` holds and always in
     // mode remove a delete, with only the key cells filled; a key column that is absent or null
     // rejects the record, and so does a tombstone where a key column comes from the value. The

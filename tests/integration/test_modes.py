@@ -141,6 +141,19 @@ def test_each_kind_of_event_goes_to_its_table(sluice, make_topic, database):
     assert [row[0] for row in database.rows("SELECT id FROM others ORDER BY id")] == [4, 5, 6, 7]
 
 
+def test_a_tombstone_deletes_in_each_table_that_the_key_is_in(sluice, make_topic, database):
+    topic = make_topic(1)
+    topic.send_records([("a", '{"type": "x"}'), ("b", '{"type": "y"}'), ("c", '{"type": "x"}'), ("a", None), ("b", None)])
+    for name in ("x", "y"):
+        database.execute(f"CREATE TABLE {name} (id text PRIMARY KEY)")
+    route = "    postgres:\n" + "".join(
+        f"      - {{table: {name}, mode: upsert, key: id, columns: {{id: key}}, when: {{value.type: {name}}}}}\n"
+        for name in ("x", "y"))
+    sluice.drain_file(sluice.config(topic, route, database)).expect(0)
+    assert database.rows("SELECT id FROM x") == [("c",)]
+    assert database.rows("SELECT id FROM y") == []
+
+
 @pytest.mark.parametrize("definition, settings, words", [
     ("id text PRIMARY KEY, v text", {"mode": "upsert_newer", "version": "v"}, "a version is smallint"),
     ("id text PRIMARY KEY, v int", {"mode": "upsert_newer", "version": "w"}, "no column of t"),
