@@ -281,9 +281,16 @@ void read_ttl(const YamlReader& reader, Database database, Target& target) {
                        "remove it");
         return;
     }
-    // Attributes.MAX_TTL in the server: 20 years.
-    constexpr std::int64_t most_ms = std::int64_t{20} * 365 * 86'400 * 1000;
-    if (const auto ms = reader.duration_ms(1000, most_ms, "1s to 7300d")) {
+    const auto text = reader.text_not_empty();
+    if (text && (text->value.front() < '0' || text->value.front() > '9')) {
+        target.ttl = parsed_path(reader, text->value);
+        if (target.mode == Mode::changes) {
+            reader.problem("'" + reader.path() + "' is a path, in mode changes",
+                           "there it is the same for all rows, such as 30d");
+        }
+        return;
+    }
+    if (const auto ms = reader.duration_ms(1000, std::int64_t{ttl_s_max} * 1000, "1s to 7300d")) {
         target.ttl_s = static_cast<std::int32_t>(*ms / 1000);
         if (*ms % 1000 != 0) {
             reader.problem("'" + reader.path() + "' is no whole number of seconds",

@@ -246,6 +246,9 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
         }
         out.item(3, "table", quote(target.table));
         print_mode(target, out);
+        if (target.ttl) {
+            out.line(4, "ttl", quote(target.ttl->spelling));
+        }
         if (target.ttl_s) {
             out.line(4, "ttl", std::to_string(*target.ttl_s) + "s");
         }

@@ -28,6 +28,7 @@ Target dead_letters_target(const std::string& table) {
 }
 
 bool reads_headers(const Target& target) {
+    const bool in_ttl = target.ttl && target.ttl->source == Source::header;
     const auto in_terms = [](const std::optional<Condition>& condition) {
         return condition && std::ranges::any_of(condition->terms, [](const auto& term) {
                    return term.path.source == Source::header;
@@ -36,7 +37,7 @@ bool reads_headers(const Target& target) {
     const bool in_columns = std::ranges::any_of(target.columns, [](const ColumnSource& column) {
         return column.path.source == Source::header;
     });
-    return in_columns || in_terms(target.when) || in_terms(target.deleted);
+    return in_ttl || in_columns || in_terms(target.when) || in_terms(target.deleted);
 }
 
 bool reads_headers(const std::vector<Route>& routes) {

@@ -26,12 +26,34 @@ Result<void> check_path(const Route& route, const Target& target, const Path& pa
         "set `" + side + ": json` in the route, or use `" + side + "`"));
 }
 
+// Those that fill no column.
+Result<void> check_other_paths(const Route& route, const Target& target) {
+    if (target.ttl) {
+        SLUICE_TRY(check_path(route, target, *target.ttl));
+    }
+    for (const auto* condition : {&target.when, &target.deleted}) {
+        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
+            SLUICE_TRY(check_path(route, target, term.path));
+            const auto mistake = target.mode == Mode::changes
+                                     ? mistake_in_change_condition(term.path)
+                                     : std::nullopt;
+            if (mistake) {
+                return fail(wrong_target(target, mistake->detail, mistake->hint));
+            }
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Mapper::Mapper(const Target& target, std::uint32_t index)
     : target_(&target), index_(index), cells_(target.columns.size()) {
     for (const auto& column : target.columns) {
         reader_.add(column.path, column.reading, column.otherwise);
+    }
+    if (target.ttl) {
+        ttl_ = reader_.add(*target.ttl, {});
     }
     if (target.unavailable) {
         unsent_.emplace(*target.unavailable);
@@ -50,17 +72,7 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
             return fail(wrong_target(target, mistake->detail, mistake->hint));
         }
     }
-    for (const auto* condition : {&target.when, &target.deleted}) {
-        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
-            SLUICE_TRY(check_path(route, target, term.path));
-            const auto mistake = target.mode == Mode::changes
-                                     ? mistake_in_change_condition(term.path)
-                                     : std::nullopt;
-            if (mistake) {
-                return fail(wrong_target(target, mistake->detail, mistake->hint));
-            }
-        }
-    }
+    SLUICE_TRY(check_other_paths(route, target));
     if (target.mode == Mode::append) {
         return mapper;
     }
@@ -135,7 +147,15 @@ Result<std::span<const Row>> Mapper::put(const Event& event, const Uuid& topic_i
                                     "mode upsert_newer compares it with the row's: send it, or "
                                     "take another column"));
     }
-    row_ = {.target = index_, .op = RowOp::put, .cells = cells_};
+    if (ttl_) {
+        const auto ttl = reader_.read(*ttl_, event, topic_id);
+        if (!ttl) {
+            return fail(rejected_record(event, "ttl", ttl.error(), schema_hint));
+        }
+        ttl_cell_ = *ttl;
+    }
+    row_ = {
+        .target = index_, .op = RowOp::put, .cells = cells_, .ttl = ttl_ ? &ttl_cell_ : nullptr};
     return std::span<const Row>(&row_, 1);
 }
 

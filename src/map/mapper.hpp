@@ -50,6 +50,8 @@ private:
     std::vector<std::size_t> key_columns_;  // Indexes into columns; empty in append.
     std::optional<std::size_t> version_;    // Likewise.
     std::optional<UnsentValues> unsent_;
+    std::optional<std::size_t> ttl_;  // Its path.
+    Cell ttl_cell_;
     bool key_in_value_ = false;  // Some key column comes from the value.
     PathReader reader_;          // One path a column.
     std::vector<Cell> cells_;

@@ -16,6 +16,7 @@ struct Row {
     std::uint32_t target = 0;  // Which of the route's targets, counted from 0.
     RowOp op = RowOp::put;
     std::span<const Cell> cells;
+    const Cell* ttl = nullptr;  // A put's, where the target has a path to it.
 };
 
 }  // namespace sluice

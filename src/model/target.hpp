@@ -76,6 +76,9 @@ struct ColumnSource {
 // The default of Debezium's `unavailable.value.placeholder`.
 inline constexpr std::string_view debezium_unavailable = "__debezium_unavailable_value";
 
+// 20 years: Attributes.MAX_TTL in Cassandra.
+inline constexpr std::int32_t ttl_s_max = 20 * 365 * 86'400;
+
 // One table of one destination. `columns` are in the order in which rows carry their cells.
 struct Target {
     std::string table;  // As configured: "public.orders"; empty means the zero-config events table.
@@ -86,6 +89,7 @@ struct Target {
     // Column names; not in append. In `changes` it may be empty: the table's primary key.
     std::vector<std::string> key;
     std::optional<std::int32_t> ttl_s;  // Cassandra: how long a row lives from its write on.
+    std::optional<Path> ttl;            // Likewise: where that stands, in seconds.
     bool absent_is_null = false;        // `absent: null` instead of keeping the stored value.
     std::string version;                // upsert_newer: the column that says what is newer.
     // Records that are the target's at all, and those that delete their row.

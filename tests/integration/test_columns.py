@@ -183,6 +183,22 @@ def test_rows_of_cassandra_expire(sluice, make_topic, keyspace, table, mode):
     assert 30 * 86400 - 300 < left <= 30 * 86400
 
 
+def test_a_record_may_say_how_long_its_row_lives(sluice, make_topic, own_keyspace):
+    topic = make_topic(1)
+    for n, ttl in enumerate((3600, 31536000, None, 0, -1, 630720001, "soon", 1.5)):
+        topic.send(f'{{"n": {n}, "ttl": {json.dumps(ttl)}}}')
+    own_keyspace.create("CREATE TABLE {ks}.t (id bigint PRIMARY KEY, n int)")
+    route = "    cassandra: {table: t, ttl: value.ttl, columns: {id: meta.offset, n: value.n}}\n"
+    file = sluice.config(topic, route, None, own_keyspace, dead_letters="{table: lost}")
+    sluice.drain_file(file).expect(0)
+    left = {row[0]: row[1] for row in own_keyspace.rows("SELECT n, ttl(n) FROM {ks}.t")}
+    assert sorted(left) == [0, 1, 2] and left[2] is None
+    assert 3300 < left[0] <= 3600 and 31535700 < left[1] <= 31536000
+    lost = own_keyspace.rows("SELECT kafka_offset, error FROM {ks}.lost")
+    assert sorted(row[0] for row in lost) == [3, 4, 5, 6, 7]
+    assert all("whole seconds" in row[1] for row in lost)
+
+
 def test_static_columns_are_filled(sluice, make_topic, keyspace, table):
     topic = make_topic(1)
     topic.send('{"a": 1, "b": 1, "s": "old", "n": 1}', '{"a": 1, "b": 2, "s": "new", "n": 2}',

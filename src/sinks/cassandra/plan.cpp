@@ -90,8 +90,11 @@ void check_key(const Target& target, const Table& table, Findings& findings) {
     }
 }
 
-void add_statements(const Table& table, std::optional<std::int32_t> ttl_s, TablePlan& plan) {
-    const std::string ttl = ttl_s ? " TTL " + std::to_string(*ttl_s) + " AND" : "";
+void add_statements(const Table& table, const Target& target, TablePlan& plan) {
+    const std::string ttl = target.ttl     ? " TTL ? AND"
+                            : target.ttl_s ? " TTL " + std::to_string(*target.ttl_s) + " AND"
+                                           : "";
+    plan.ttl = target.ttl.has_value();
     std::vector<std::string> names;
     std::vector<std::string_view> markers;
     std::vector<std::string> key;
@@ -175,7 +178,7 @@ TablePlan make_plan(const Target& target, const Table& table, Formats formats) {
         }
         plan.binds.push_back(std::move(bind));
     }
-    add_statements(table, target.ttl_s, plan);
+    add_statements(table, target, plan);
     return plan;
 }
 

@@ -43,6 +43,7 @@ struct TablePlan {
     bool dead_letters = false;
     // upsert_newer: the bind whose value is the write's timestamp, too.
     std::optional<std::size_t> version{};
+    bool ttl = false;  // Before the timestamp stands a marker for the row's ttl.
 };
 
 // How the route reads its records; a zero-config table keeps JSON as it came.

@@ -89,6 +89,27 @@ Result<std::int64_t> version_at(const TablePlan& plan, const Record& record, std
     return us;
 }
 
+// Without one the row has the table's own.
+Result<void> append_ttl(const TablePlan& plan, const Record& record, const Row& row,
+                        std::string& out) {
+    if (row.ttl == nullptr || is_nothing(*row.ttl)) {
+        append_length(out, length_unset);
+        return {};
+    }
+    const std::size_t begin = out.size();
+    const Column column{.name = "ttl", .type_name = "int", .type = Type::int32};
+    const auto encoded = encode(column, *row.ttl, out);
+    const auto value =
+        encoded ? read_big_endian<std::int32_t>(out.data() + begin + sizeof(std::int32_t)) : 0;
+    if (!encoded || value < 1 || value > ttl_s_max) {
+        return rejected(op, record, plan.name, "ttl",
+                        encoded ? "no time that a row can live" : encoded.error().reason,
+                        "it is whole seconds, 1 to 630720000 (20 years); without one the row "
+                        "lives as the table says");
+    }
+    return {};
+}
+
 Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, ClockMicros clock,
                                 const Row& row, std::string& out) {
     const std::size_t begin = out.size();
@@ -111,6 +132,9 @@ Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, Clo
         std::int64_t timestamp = clock.value();
         if (plan.version) {
             SLUICE_ASSIGN(timestamp, version_at(plan, record, out, version_begin));
+        }
+        if (plan.ttl) {
+            SLUICE_TRY(append_ttl(plan, record, row, out));
         }
         append_number(out, timestamp);
     }
