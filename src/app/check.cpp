@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "app/sampler.hpp"
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
 #include "sinks/cassandra/inspect.hpp"
@@ -139,6 +140,19 @@ std::string place_of(const TargetConfig& target, const std::string& column) {
     return target.place.line > 0 ? target.place.to_string() : std::string{};
 }
 
+Result<Inspection> inspect(const Config& config, std::string_view lane,
+                           std::span<const Route> routes) {
+    const Deadline deadline = Deadline::in(server_wait);
+    if (lane == postgres_lane) {
+        auto options = postgres_options(config);
+        options.find_shape = shape_finder(config);
+        return postgres::inspect(options, routes, deadline);
+    }
+    auto options = cassandra_options(config);
+    options.find_shape = shape_finder(config);
+    return cassandra::inspect(options, routes, deadline);
+}
+
 void report_inspection(const Config& config, std::string_view lane,
                        const std::vector<std::size_t>& places, const Result<Inspection>& inspection,
                        Report& report) {
@@ -175,12 +189,7 @@ int check_pipeline(const CheckOptions& options) {
     for (const auto& lane : lane_names(config)) {
         std::vector<std::size_t> places;
         const auto routes = routes_of(config, lane, &places);
-        const Deadline deadline = Deadline::in(server_wait);
-        const auto inspection = lane == postgres_lane
-                                    ? postgres::inspect(postgres_options(config), routes, deadline)
-                                    : cassandra::inspect(cassandra_options(config), routes,
-                                                         deadline);
-        report_inspection(config, lane, places, inspection, report);
+        report_inspection(config, lane, places, inspect(config, lane, routes), report);
         for (const std::size_t route : places) {
             check_order(config.routes[route], lane, partitions);
         }

@@ -1,4 +1,5 @@
 #include "app/cli_dlq.hpp"
+#include "base/text.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

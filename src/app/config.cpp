@@ -9,6 +9,7 @@
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
 #include "app/yaml_reader.hpp"
+#include "base/text.hpp"
 #include "kafka/client.hpp"
 #include "model/convert.hpp"
 

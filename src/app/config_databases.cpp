@@ -4,6 +4,8 @@
 #include "app/address.hpp"
 #include "app/config_sections.hpp"
 #include "app/interpolate.hpp"
+#include "sinks/cassandra/definition.hpp"
+#include "sinks/postgres/definition.hpp"
 
 namespace sluice {
 namespace {
@@ -88,7 +90,7 @@ void read_schema(const YamlReader& reader, PostgresConfig& postgres) {
     }
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
     const auto& name = text->value;
-    const bool good = letter(name.front()) && name.size() <= postgres_name_bytes_max &&
+    const bool good = letter(name.front()) && name.size() <= postgres::name_bytes_max &&
                       !name.starts_with("pg_") && std::ranges::all_of(name, [&](char c) {
                           return letter(c) || (c >= '0' && c <= '9');
                       });
@@ -125,7 +127,7 @@ void read_keyspace(const YamlReader& reader, CassandraConfig& cassandra) {
     if (!text) {
         return;
     }
-    if (const auto wrong = refused_cassandra_name(text->value)) {
+    if (const auto wrong = cassandra::refused_name(text->value)) {
         reader.problem("'" + reader.path() + "' is " + text->shown(), *wrong);
         return;
     }
@@ -147,18 +149,6 @@ void check_login(const YamlMap& map, const CassandraConfig& cassandra) {
 }
 
 }  // namespace
-
-std::optional<std::string> refused_cassandra_name(std::string_view name) {
-    const bool good = name.size() <= cassandra_name_bytes_max && !name.empty() &&
-                      std::ranges::all_of(name, [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                 (c >= '0' && c <= '9') || c == '_';
-                      });
-    if (good) {
-        return std::nullopt;
-    }
-    return "Cassandra allows letters, digits and _, at most 48 bytes";
-}
 
 PostgresConfig read_postgres(const YamlMap& map) {
     PostgresConfig postgres;

@@ -1,4 +1,5 @@
 #include "app/config_sections.hpp"
+#include "base/text.hpp"
 #include "map/change.hpp"
 #include "map/path.hpp"
 

@@ -33,6 +33,8 @@ void read_table(const YamlReader& reader, Database database, Target& target);
 std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
                                    const Place& place);
 std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text);
+// `create` of a target that is read otherwise.
+void read_creation(const YamlMap& target_map, Database database, Target& target);
 // `when` and `deleted` of a target whose mode is known.
 void read_conditions(const YamlMap& target_map, Target& target);
 // No topic may stand in two routes.
@@ -60,11 +62,5 @@ void report_missing(const YamlReader& section, std::string_view name, std::strin
 inline constexpr std::size_t topic_bytes_max = 249;  // Kafka's own limit.
 // [A-Za-z0-9._-], as Kafka's own names; says what is wrong.
 std::optional<std::string> refused_name(std::string_view name, std::size_t bytes_max);
-
-// PostgreSQL cuts longer names off in silence, so that two could become one.
-inline constexpr std::size_t postgres_name_bytes_max = 63;
-// Keyspaces, tables and columns; says what is allowed.
-inline constexpr std::size_t cassandra_name_bytes_max = 48;
-std::optional<std::string> refused_cassandra_name(std::string_view name);
 
 }  // namespace sluice

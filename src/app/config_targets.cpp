@@ -3,7 +3,9 @@
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
 #include "map/change.hpp"
+#include "sinks/cassandra/definition.hpp"
 #include "sinks/events.hpp"
+#include "sinks/postgres/definition.hpp"
 
 namespace sluice {
 namespace {
@@ -14,15 +16,8 @@ constexpr std::size_t key_columns_max = 32;
 
 // Why this is no name of a column or table, or nothing.
 std::optional<std::string> refused_identifier(std::string_view name, Database database) {
-    if (database == Database::cassandra) {
-        return refused_cassandra_name(name);
-    }
-    const bool printable = std::ranges::none_of(
-        name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-    if (name.empty() || name.size() > postgres_name_bytes_max || !printable) {
-        return "PostgreSQL allows 1 to 63 bytes, and no control characters here";
-    }
-    return std::nullopt;
+    return database == Database::cassandra ? cassandra::refused_name(name)
+                                           : postgres::refused_name(name);
 }
 
 void read_path(const YamlReader& reader, ColumnSource& column) {
@@ -326,6 +321,7 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
     if (const auto* ttl = map->find("ttl")) {
         read_ttl(*ttl, database, config.target);
     }
+    read_creation(*map, database, config.target);
     for (auto& column : config.target.columns) {
         if (column.path.spelling.empty()) {
             column.path = source_by_name(config.target, column.column, false)->path;

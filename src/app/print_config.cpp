@@ -255,6 +255,12 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
         if (target.when) {
             out.line(4, "when", condition(*target.when));
         }
+        if (target.create) {
+            const auto& key = target.create->partition_key;
+            out.line(4, "create",
+                     "{sample: " + std::to_string(target.create->sample) +
+                         (key.empty() ? "" : ", partition_key: " + list(key)) + "}");
+        }
         if (!target.columns.empty() || target.others) {
             out.line(4, "columns", "");
         }

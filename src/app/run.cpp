@@ -10,6 +10,7 @@
 #include "app/display.hpp"
 #include "app/instance_lock.hpp"
 #include "app/lane.hpp"
+#include "app/sampler.hpp"
 #include "app/status_pages.hpp"
 #include "app/wiring.hpp"
 #include "base/check.hpp"
@@ -78,7 +79,8 @@ public:
           log_(make_logger("run")),
           pages_(Bytes{static_cast<std::size_t>(options.config.memory)}) {
         for (const auto& name : lane_names(options.config)) {
-            lanes_.push_back(make_lane(options.config, name, options.until_end));
+            lanes_.push_back(
+                make_lane(options.config, name, options.until_end, shape_finder(options.config)));
         }
     }
 

@@ -22,6 +22,7 @@ constexpr std::array sections{
     Section{"routes[].", "a route", route},
     Section{"routes[].<database>.", "a route's 'postgres' or 'cassandra'", target},
     Section{"routes[].<database>.deleted.", "'deleted'", deleted},
+    Section{"routes[].<database>.create.", "'create'", create},
     Section{"routes[].<database>.columns.<column>.", "a column", column},
 };
 

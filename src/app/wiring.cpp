@@ -139,7 +139,8 @@ std::vector<std::string> lane_names(const Config& config) {
     return names;
 }
 
-std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end) {
+std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end,
+                                ShapeFinder find_shape) {
     auto routes = routes_of(config, name);
     const LaneMemory memory = memory_of(config);
     auto log = make_logger(name);
@@ -166,10 +167,12 @@ std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, boo
     if (name == postgres_lane) {
         auto postgres = postgres_options(config);
         postgres.dead_letter_topic = dead_letter_topic;
+        postgres.find_shape = std::move(find_shape);
         destination = postgres::make_destination(std::move(postgres), std::move(routes), log);
     } else {
         auto cassandra = cassandra_options(config);
         cassandra.dead_letter_topic = dead_letter_topic;
+        cassandra.find_shape = std::move(find_shape);
         destination = cassandra::make_destination(std::move(cassandra), std::move(routes), log);
     }
     return std::make_unique<Lane>(std::move(options), std::move(destination), log);

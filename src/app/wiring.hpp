@@ -32,6 +32,7 @@ cassandra::DestinationOptions cassandra_options(const Config& config);
 
 // A lane for each database that some route feeds.
 std::vector<std::string> lane_names(const Config& config);
-std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end);
+std::unique_ptr<Lane> make_lane(const Config& config, std::string_view name, bool until_end,
+                                ShapeFinder find_shape);
 
 }  // namespace sluice

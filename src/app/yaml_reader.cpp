@@ -10,7 +10,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t printable_bytes_max = 60;
 constexpr std::size_t problems_max = 100;  // More than anybody reads.
 
 std::string_view kind_name(YamlNode::Kind kind) {
@@ -52,21 +51,6 @@ std::string_view trimmed(std::string_view text) {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-    std::string out;
-    for (const char c : text.substr(0, printable_bytes_max)) {
-        const auto byte = static_cast<unsigned char>(c);
-        out.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);
-    }
-    if (text.size() > printable_bytes_max) {
-        while (!is_utf8(out)) {  // The cut may have gone through a character.
-            out.pop_back();
-        }
-        out.append("…");
-    }
-    return out;
-}
 
 std::string allowed_names(std::string_view word, settings::Names names) {
     std::string out = "allowed: " + join(names);

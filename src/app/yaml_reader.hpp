@@ -124,7 +124,4 @@ private:
 // "allowed: a, b, c", and the candidate that `word` was meant to be, if one is near.
 std::string allowed_names(std::string_view word, settings::Names names);
 
-// Text of the user's for a message: cut, and without control characters.
-std::string printable(std::string_view text);
-
 }  // namespace sluice

@@ -95,4 +95,20 @@ std::optional<std::int64_t> parse_bytes(std::string_view text) {
     return parse_with_unit(text, units);
 }
 
+std::string printable(std::string_view text) {
+    constexpr std::size_t printable_bytes_max = 60;
+    std::string out;
+    for (const char c : text.substr(0, printable_bytes_max)) {
+        const auto byte = static_cast<unsigned char>(c);
+        out.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);
+    }
+    if (text.size() > printable_bytes_max) {
+        while (!is_utf8(out)) {  // The cut may have gone through a character.
+            out.pop_back();
+        }
+        out.append("…");
+    }
+    return out;
+}
+
 }  // namespace sluice

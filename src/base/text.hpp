@@ -34,5 +34,7 @@ constexpr int hex_value(char c) {
 std::optional<std::int64_t> parse_duration_ms(std::string_view text);
 // Bytes of "64KiB", "256MiB", "2GiB".
 std::optional<std::int64_t> parse_bytes(std::string_view text);
+// Text of the user's for a message: cut, and without control characters.
+std::string printable(std::string_view text);
 
 }  // namespace sluice

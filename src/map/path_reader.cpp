@@ -93,26 +93,6 @@ Cell record_id(const Record& record, const Uuid& topic_id) {
     return cell;
 }
 
-// The schema of what stands at the path; nothing where it has none.
-const ConnectSchema* schema_at(const Path& path, const Event& event) {
-    const bool key = path.source == Source::key;
-    if (!key && path.source != Source::value) {
-        return nullptr;
-    }
-    const ConnectSchema* schema = (key ? event.key : event.value).schema;
-    for (const auto& step : path.steps) {
-        if (schema == nullptr) {
-            return nullptr;
-        }
-        if (const auto* name = std::get_if<std::string>(&step)) {
-            schema = schema->type == ConnectType::map ? &schema->parts.back() : schema->find(*name);
-        } else {
-            schema = schema->type == ConnectType::array ? &schema->parts.front() : nullptr;
-        }
-    }
-    return schema;
-}
-
 // Whether JsonConverter writes a value of this type so.
 bool is_written_so(ConnectType type, const Cell& cell) {
     const bool object = cell.kind == CellKind::json && cell.raw.front() == '{';
@@ -166,6 +146,25 @@ Cell resolve(const Path& path, const Event& event, const Uuid& topic_id) {
             return text_cell(CellKind::text, path.name);
     }
     return {};
+}
+
+const ConnectSchema* schema_at(const Path& path, const Event& event) {
+    const bool key = path.source == Source::key;
+    if (!key && path.source != Source::value) {
+        return nullptr;
+    }
+    const ConnectSchema* schema = (key ? event.key : event.value).schema;
+    for (const auto& step : path.steps) {
+        if (schema == nullptr) {
+            return nullptr;
+        }
+        if (const auto* name = std::get_if<std::string>(&step)) {
+            schema = schema->type == ConnectType::map ? &schema->parts.back() : schema->find(*name);
+        } else {
+            schema = schema->type == ConnectType::array ? &schema->parts.front() : nullptr;
+        }
+    }
+    return schema;
 }
 
 std::size_t PathReader::add(Path path, Reading declared, std::optional<std::string> otherwise) {

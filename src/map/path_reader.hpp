@@ -31,6 +31,9 @@ namespace sluice {
 //   partition 3 gives uuid_v5(topic_id, "3:120"). `topic_id` is the id that Kafka gave the topic.
 Cell resolve(const Path& path, const Event& event, const Uuid& topic_id);
 
+// The schema of what stands at `path`; null where it has none. The decoder's.
+const ConnectSchema* schema_at(const Path& path, const Event& event);
+
 // What a Connect schema says of how its values are written.
 Reading reading_of(const ConnectSchema& schema);
 

@@ -76,6 +76,12 @@ struct ColumnSource {
 // The default of Debezium's `unavailable.value.placeholder`.
 inline constexpr std::string_view debezium_unavailable = "__debezium_unavailable_value";
 
+// A table that is missing is made.
+struct CreateTable {
+    std::size_t sample = 1000;               // Records of the topics that its columns are found in.
+    std::vector<std::string> partition_key;  // Cassandra; empty: the whole key.
+};
+
 // 20 years: Attributes.MAX_TTL in Cassandra.
 inline constexpr std::int32_t ttl_s_max = 20 * 365 * 86'400;
 
@@ -98,10 +104,17 @@ struct Target {
     // What stands in the place of a value that the source did not send, so that what is stored
     // stays; in `changes` Debezium's where it is not said.
     std::optional<std::string> unavailable;
+    std::optional<CreateTable> create;
     // Takes the records that the route's other targets can't, and stands behind them; its rows
     // have the columns of model/dead_letter.hpp.
     bool dead_letters = false;
 };
+
+// Where the fields stand that fill columns by their names: `"*"`, else `value`, or of change events
+// `value.after`.
+Path fields_path(const Target& target);
+// `path`, one step further.
+Path member_path(Path path, const std::string& name);
 
 // Topics that are read alike and feed the same tables of one destination.
 struct Route {

@@ -43,36 +43,29 @@ bool is_filled_by_name(const Target& target, std::string_view column) {
 
 std::optional<ColumnSource> source_by_name(const Target& target, const std::string& column,
                                            bool may_hold_id) {
-    Path path{.source = Source::value, .name = {}, .steps = {}, .spelling = column};
-    if (target.others) {
-        path = *target.others;
-        path.steps.emplace_back(column);
-        path.spelling += "." + column;
-    } else if (!target.table.empty()) {
-        const bool change = target.mode == Mode::changes;
-        if (change) {
-            path.steps.emplace_back("after");
-        }
-        path.steps.emplace_back(column);
-        path.spelling = (change ? "value.after." : "value.") + column;
+    Path path;
+    if (target.others || !target.table.empty()) {
+        path = member_path(fields_path(target), column);
     } else if (const auto source = events_source(column, may_hold_id)) {
-        path.source = *source;
+        path = {.source = *source, .name = {}, .steps = {}, .spelling = column};
     } else {
         return std::nullopt;
     }
     return ColumnSource{.column = column, .path = std::move(path), .reading = {}};
 }
 
-Error lost_table(std::string_view lane, std::string code, const std::string& topic) {
+Error lost_table(std::string_view lane, std::string code, const Target& target,
+                 const std::string& topic) {
     const std::string name(lane);
     return {.action = Action::stop,
             .op = name + ".table",
             .where = {},
             .code = std::move(code),
             .detail = "the pipeline has progress on topic '" + topic + "', but its table '" +
-                      std::string(events_table) + "' is gone",
-            .hint = "restore the table, or forget the progress with `sluice reset --lane " + name +
-                    "`"};
+                      std::string(table_of(target)) + "' is gone",
+            .hint = "restore the table (or create it, if it is to begin now), or forget the "
+                    "progress with `sluice reset --lane " +
+                    name + "`"};
 }
 
 }  // namespace sluice

@@ -25,8 +25,9 @@ bool is_filled_by_name(const Target& target, std::string_view column);
 std::optional<ColumnSource> source_by_name(const Target& target, const std::string& column,
                                            bool may_hold_id);
 
-// `topic` has progress, but its zero-config table is not there. A table made anew would lack what
-// the progress says is written.
-Error lost_table(std::string_view lane, std::string code, const std::string& topic);
+// `topic` has progress, but its table, which Sluice makes, is not there. A table made anew would
+// lack what the progress says is written.
+Error lost_table(std::string_view lane, std::string code, const Target& target,
+                 const std::string& topic);
 
 }  // namespace sluice

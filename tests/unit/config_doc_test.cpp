@@ -128,6 +128,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"routes[].duplicate_names", "refused"},
         {"routes[].<database>.mode", "append"},
         {"routes[].<database>.absent", "keep"},
+        {"routes[].<database>.create.sample", std::to_string(CreateTable{}.sample)},
         {"routes[].<database>.unavailable", std::string(debezium_unavailable)},
     };
     std::map<std::string, std::string> documented;
@@ -169,6 +170,9 @@ ConfigResult with(const std::string& setting, const std::string& value) {
          "routes: [{topic: t, postgres: {table: t, mode: upsert, key: [VALUE]}}]\n"},
         {"routes[].<database>.ttl", "kafka: {brokers: [k]}\ncassandra: {hosts: [h], keyspace: k}\n"
                                     "routes: [{topic: t, cassandra: {table: t, ttl: VALUE}}]\n"},
+        {"routes[].<database>.create.sample",
+         "kafka: {brokers: [k]}\npostgres: {url: postgresql://h/d}\n"
+         "routes: [{topic: t, postgres: {table: t, create: {sample: VALUE}}}]\n"},
         {"routes[].<database>.columns",
          "kafka: {brokers: [k]}\npostgres: {url: postgresql://h/d}\n"
          "routes: [{topic: t, postgres: {table: t, columns: {VALUE}}}]\n"},
@@ -223,7 +227,7 @@ TEST(ConfigurationDocument, NamesTheBounds) {
             expect(setting, sized(setting, bound + 1), false);
         }
     }
-    EXPECT_EQ(tried.size(), 13U) << "a bound is written in another way";
+    EXPECT_EQ(tried.size(), 14U) << "a bound is written in another way";
 }
 
 void expect_yaml_loads(const std::string& name, int examples_min) {

@@ -66,6 +66,7 @@ routes:
       - table: orders_by_customer
         mode: upsert
         key: customer
+        create: {sample: 10, partition_key: customer}
       - true
   - topics: [logs, "null", 'audit.v1']
     value: string
@@ -142,6 +143,10 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(orders.column_places[1].to_string(), "sluice.yaml:29:9");
     EXPECT_EQ(orders.place.to_string(), "sluice.yaml:23:7");
     EXPECT_EQ(config.routes[0].cassandra.size(), 2U);
+    const auto& create = config.routes[0].cassandra[0].target.create;
+    ASSERT_TRUE(create);
+    EXPECT_EQ(create->sample, 10U);
+    EXPECT_EQ(create->partition_key, std::vector<std::string>{"customer"});
     EXPECT_EQ(config.routes[1].topics, (std::vector<std::string>{"logs", "null", "audit.v1"}));
     EXPECT_TRUE(config.routes[1].postgres.empty());
 }

@@ -83,20 +83,22 @@ Database::Database(const DestinationOptions& options, Session session)
       session_(std::move(session)),
       progress_(options.pipeline, options.keyspace) {}
 
-Result<std::optional<std::string>> Database::begun_zero_config(std::span<const Route> routes,
-                                                               Deadline deadline) {
+// Of routes whose tables Sluice makes.
+Result<std::set<std::string>> Database::begun_topics(std::span<const Route> routes,
+                                                     Deadline deadline) {
+    std::set<std::string> begun;
     for (const auto& route : routes) {
-        if (!feeds_events(route)) {
-            continue;
-        }
-        for (const auto& topic : route.topics) {
+        const bool makes = std::ranges::any_of(route.targets, [](const Target& target) {
+            return target.table.empty() || target.create;
+        });
+        for (const auto& topic : makes ? route.topics : std::vector<std::string>{}) {
             SLUICE_ASSIGN(const auto positions, progress_.stored(session_, topic, deadline));
             if (!positions.empty()) {
-                return std::optional(topic);
+                begun.insert(topic);
             }
         }
     }
-    return std::optional<std::string>{};
+    return begun;
 }
 
 Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& options,
@@ -106,12 +108,12 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     SLUICE_TRY(create_keyspace(session, options, log, deadline));
     std::unique_ptr<Database> database(new Database(options, std::move(session)));
     SLUICE_ASSIGN(database->id_, database->progress_.open(database->session_, deadline));
-    SLUICE_ASSIGN(const auto begun, database->begun_zero_config(routes, deadline));
-    SLUICE_ASSIGN(auto resolved, resolve(database->session_, database->place_, routes,
-                                         begun ? Create::dead_letters : Create::all, deadline));
-    if (!resolved.missing.empty()) {
-        return fail(lost_table("cassandra", {}, begun.value_or("")));
-    }
+    SLUICE_ASSIGN(auto begun, database->begun_topics(routes, deadline));
+    SLUICE_ASSIGN(
+        auto resolved,
+        resolve(database->session_, database->place_, routes,
+                {.begun = std::move(begun), .create = true, .find_shape = options.find_shape},
+                deadline));
     for (const auto& definition : resolved.created) {
         log->info("created the table, which was missing: {}", definition);
     }

@@ -57,9 +57,7 @@ public:
     Result<void> check_afresh(std::span<const Position> positions, Deadline deadline);
 
 private:
-    // A topic with progress that feeds the zero-config table, which is one for all routes.
-    Result<std::optional<std::string>> begun_zero_config(std::span<const Route> routes,
-                                                         Deadline deadline);
+    Result<std::set<std::string>> begun_topics(std::span<const Route> routes, Deadline deadline);
     Database(const DestinationOptions& options, Session session);
 
     Result<void> prepare(std::uint32_t route, Deadline deadline);

@@ -71,8 +71,10 @@ Result<Inspection> inspect(const DestinationOptions& options, std::span<const Ro
     const Progress progress(options.pipeline, options.keyspace);
     SLUICE_ASSIGN(const auto tables, progress.missing(session, deadline));
     missing.insert(missing.end(), tables.begin(), tables.end());
-    SLUICE_ASSIGN(auto resolved, resolve(session, {options.keyspace, options.username}, routes,
-                                         Create::nothing, deadline));
+    SLUICE_ASSIGN(auto resolved,
+                  resolve(session, {options.keyspace, options.username}, routes,
+                          {.begun = {}, .create = false, .find_shape = options.find_shape},
+                          deadline));
     missing.insert(missing.end(), resolved.missing.begin(), resolved.missing.end());
     SLUICE_TRY(inspect_missing(session, options, missing, keyspace, out, deadline));
     SLUICE_TRY(inspect_own(session, options, out, deadline));

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "sinks/cassandra/definition.hpp"
 #include "sinks/events.hpp"
 
 namespace sluice::cassandra {
@@ -15,31 +16,7 @@ using namespace std::string_view_literals;
 
 constexpr std::size_t replicas_max = 3;
 
-std::string_view data_type(Format format) { return format == Format::bytes ? "blob" : "text"; }
-
 Formats formats_of(const Route& route) { return {route.key_format, route.value_format}; }
-
-std::string quoted(const TableName& name) {
-    return quote_identifier(name.keyspace) + "." + quote_identifier(name.table);
-}
-
-// Both in buckets of offsets, so that none of their partitions grows without a bound.
-constexpr auto bucket_key = "PRIMARY KEY ((kafka_topic, kafka_partition, bucket), kafka_offset)";
-
-std::string events_definition(const TableName& name, const Route& route) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text, kafka_partition int, bucket bigint, "
-        "kafka_offset bigint, key {}, timestamp timestamp, data {}, {})",
-        quoted(name), data_type(route.key_format), data_type(route.value_format), bucket_key);
-}
-
-std::string dead_letters_definition(const TableName& name) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text, kafka_partition int, bucket bigint, "
-        "kafka_offset bigint, timestamp timestamp, key blob, value blob, headers text, reason "
-        "text, error text, {})",
-        quoted(name), bucket_key);
-}
 
 Error missing_table(const Route& route, const Target& target, const TableName& name) {
     return {.action = Action::configure,
@@ -84,6 +61,72 @@ Result<void> check_privileges(Session& session, const Place& place, const Table&
     }
     return {};
 }
+
+bool is_made(const Target& target, const ResolveOptions& options) {
+    return target.table.empty() || target.dead_letters || (target.create && options.find_shape);
+}
+
+// Makes the tables that are missing and may be made.
+struct Maker {
+    Session& session;
+    std::span<const Route> routes;
+    const ResolveOptions& options;
+    Deadline deadline;
+    Resolved& out;
+
+    // Nothing where it is not made, which `out` tells then.
+    Result<std::optional<Table>> make(std::size_t r, std::size_t t, const TableName& name) {
+        const Target& target = routes[r].targets[t];
+        const auto begun = begun_topic(routes[r]);
+        if (!target.dead_letters && begun) {
+            out.problems.push_back({r, t, lost_table("cassandra", {}, target, *begun)});
+            return std::optional<Table>{};
+        }
+        auto definition = define(routes[r], t, name);
+        if (!definition && definition.error().action != Action::configure) {
+            return fail(std::move(definition).error());
+        }
+        if (!definition) {
+            out.problems.push_back({r, t, std::move(definition).error()});
+            return std::optional<Table>{};
+        }
+        if (!options.create || (target.table.empty() && needed_by_begun())) {
+            if (std::ranges::find(out.missing, *definition) == out.missing.end()) {
+                out.missing.push_back(*std::move(definition));
+            }
+            return std::optional<Table>{};
+        }
+        SLUICE_TRY(create_table(session, *definition, deadline));
+        out.created.push_back(*std::move(definition));
+        return read_table(session, name, deadline);
+    }
+
+    [[nodiscard]] Result<std::string> define(const Route& route, std::size_t t,
+                                             const TableName& name) const {
+        const Target& target = route.targets[t];
+        if (target.dead_letters) {
+            return dead_letters_definition(name);
+        }
+        if (target.table.empty()) {
+            return events_definition(name, route);
+        }
+        SLUICE_ASSIGN(const auto shape, options.find_shape(route, t));
+        return table_definition(name, shape, target.create->partition_key);
+    }
+
+    [[nodiscard]] std::optional<std::string> begun_topic(const Route& route) const {
+        const auto found = std::ranges::find_if(
+            route.topics, [this](const auto& topic) { return options.begun.contains(topic); });
+        return found == route.topics.end() ? std::nullopt : std::optional(*found);
+    }
+
+    // Routes share the table: made for a new one, it would hide that another's is gone.
+    [[nodiscard]] bool needed_by_begun() const {
+        return std::ranges::any_of(routes, [this](const Route& route) {
+            return begun_topic(route) && feeds_events(route);
+        });
+    }
+};
 
 // What one target comes to.
 struct Fitted {
@@ -137,7 +180,7 @@ std::string keyspace_definition(std::string_view keyspace,
 }
 
 Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
-                         Create create, Deadline deadline) {
+                         const ResolveOptions& options, Deadline deadline) {
     Resolved out;
     for (std::size_t r = 0; r < routes.size(); ++r) {
         const Route& route = routes[r];
@@ -146,21 +189,13 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
         for (std::size_t t = 0; t < route.targets.size(); ++t) {
             const Target& target = route.targets[t];
             const auto name = split_name(table_of(target), place.keyspace);
-            const auto definition = target.dead_letters ? dead_letters_definition(name)
-                                                        : events_definition(name, route);
             SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
-            if (!table && (target.table.empty() || target.dead_letters)) {
-                const bool made = target.dead_letters ? create != Create::nothing
-                                                      : create == Create::all;
-                if (!made) {
-                    if (std::ranges::find(out.missing, definition) == out.missing.end()) {
-                        out.missing.push_back(definition);
-                    }
+            if (!table && is_made(target, options)) {
+                Maker maker{session, routes, options, deadline, out};
+                SLUICE_ASSIGN(table, maker.make(r, t, name));
+                if (!table) {
                     continue;
                 }
-                SLUICE_TRY(create_table(session, definition, deadline));
-                out.created.push_back(definition);
-                SLUICE_ASSIGN(table, read_table(session, name, deadline));
             }
             if (!table) {
                 out.problems.push_back({r, t, missing_table(route, target, name)});

@@ -1,11 +1,13 @@
 // The configured routes held against the real tables, for the destination and for `check`.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "model/table_shape.hpp"
 #include "model/target.hpp"
 #include "sinks/cassandra/plan.hpp"
 #include "sinks/cassandra/session.hpp"
@@ -27,13 +29,15 @@ struct Place {
     std::optional<std::string> username;  // Whose privileges are looked up; nothing: nobody's.
 };
 
-// Which of the missing tables are made: a zero-config table made anew would hide that rows are
-// gone.
-enum class Create : std::uint8_t { nothing, dead_letters, all };
+struct ResolveOptions {
+    std::set<std::string> begun;  // Topics with progress: their table would lack what is written.
+    bool create = false;          // Tables that run makes are made first.
+    ShapeFinder find_shape{};     // Of those with `create`; without it none of them is made.
+};
 
 // Reads the tables, and makes those that are to be made.
 Result<Resolved> resolve(Session& session, const Place& place, std::span<const Route> routes,
-                         Create create, Deadline deadline);
+                         const ResolveOptions& options, Deadline deadline);
 // The plans of one complete route, read again; fails with what keeps it from being written.
 Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
                                              const Route& route, Deadline deadline);

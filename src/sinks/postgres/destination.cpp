@@ -54,9 +54,12 @@ public:
         if (!begun) {
             return fail(std::move(begun).error().error);
         }
-        auto resolved = resolve(
-            *connection, routes_,
-            {.own_schema = options_.schema, .begun = std::move(*begun), .create = true}, deadline);
+        auto resolved = resolve(*connection, routes_,
+                                {.own_schema = options_.schema,
+                                 .begun = std::move(*begun),
+                                 .create = true,
+                                 .find_shape = options_.find_shape},
+                                deadline);
         if (!resolved) {
             return fail(std::move(resolved).error().error);
         }

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "base/secret.hpp"
+#include "model/table_shape.hpp"
 #include "sinks/dead_letters.hpp"
 #include "sinks/destination.hpp"
 #include "sinks/postgres/connection.hpp"
@@ -24,6 +25,7 @@ struct DestinationOptions {
     Bytes room{24u << 20};  // Encoded rows that wait or are being written.
     // Takes the records that can't be written, where no table of the routes does.
     std::shared_ptr<DeadLetterTopic> dead_letter_topic{};
+    ShapeFinder find_shape{};  // For tables with `create`.
 };
 
 ConnectOptions connect_options(const DestinationOptions& options, const Interrupt* interrupt);

@@ -92,9 +92,12 @@ Outcome<void> inspect_tables(Connection& connection, const OffsetsTable& offsets
     if (!begun) {
         return tl::unexpected(std::move(begun).error());
     }
-    auto resolved = resolve(
-        connection, routes,
-        {.own_schema = options.schema, .begun = std::move(*begun), .create = false}, deadline);
+    auto resolved = resolve(connection, routes,
+                            {.own_schema = options.schema,
+                             .begun = std::move(*begun),
+                             .create = false,
+                             .find_shape = options.find_shape},
+                            deadline);
     if (!resolved) {
         return tl::unexpected(std::move(resolved).error());
     }

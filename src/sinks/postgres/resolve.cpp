@@ -6,22 +6,10 @@
 #include <array>
 
 #include "sinks/events.hpp"
+#include "sinks/postgres/definition.hpp"
 
 namespace sluice::postgres {
 namespace {
-
-std::string_view data_type(Format format, std::string_view json) {
-    switch (format) {
-        case Format::json:
-        case Format::connect_json:
-            return json;
-        case Format::string:
-            return "text";
-        case Format::bytes:
-            return "bytea";
-    }
-    return "bytea";
-}
 
 // The first schema of the search path but our own. A role that is called like our schema would
 // otherwise have its tables made there, by way of "$user".
@@ -36,24 +24,6 @@ Outcome<std::string> schema_for_events(Connection& connection, const std::string
         return tl::unexpected(std::move(found).error());
     }
     return found->size() == 0 ? std::string("public") : found->text(0, 0);
-}
-
-std::string events_definition(const TableName& name, const Route& route) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text NOT NULL, kafka_partition integer NOT "
-        "NULL, kafka_offset bigint NOT NULL, key {}, timestamp timestamptz, data {})",
-        name.quoted(), data_type(route.key_format, "jsonb"),
-        data_type(route.value_format, "jsonb"));
-}
-
-// json, not jsonb: a header may hold what jsonb can't.
-std::string dead_letters_definition(const TableName& name) {
-    return fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (kafka_topic text NOT NULL, kafka_partition integer NOT "
-        "NULL, kafka_offset bigint NOT NULL, timestamp timestamptz, key bytea, value bytea, "
-        "headers json, reason text NOT NULL, error text NOT NULL, "
-        "written_at timestamptz NOT NULL DEFAULT now())",
-        name.quoted());
 }
 
 Outcome<void> create_table(Connection& connection, const MissingTable& table, Deadline deadline) {
@@ -99,6 +69,10 @@ Error shared_table(const std::string& name) {
             .hint = "the order of its rows would be lost: make it one target"};
 }
 
+bool is_made(const Target& target, const ResolveOptions& options) {
+    return target.table.empty() || target.dead_letters || (target.create && options.find_shape);
+}
+
 class Resolver {
 public:
     Resolver(Connection& connection, std::span<const Route> routes, const ResolveOptions& options,
@@ -128,7 +102,7 @@ private:
         const Target& target = routes_[route].targets[index];
         const std::string name(table_of(target));
         auto table = read_table(connection_, parse_table_name(name), deadline_);
-        if (table && !*table && (target.table.empty() || target.dead_letters)) {
+        if (table && !*table && is_made(target, options_)) {
             table = make_table(route, index);
         } else if (table && !*table) {
             out_.problems.push_back({route, index, missing_table(name)});
@@ -160,16 +134,27 @@ private:
         const Target& target = routes_[route].targets[index];
         const auto topic = begun_topic(routes_[route]);
         if (!target.dead_letters && topic) {
-            out_.problems.push_back({route, index, lost_table("postgres", "42P01", *topic)});
+            out_.problems.push_back(
+                {route, index, lost_table("postgres", "42P01", target, *topic)});
             return std::optional<Table>{};
         }
         MissingTable missing{parse_table_name(table_of(target)), {}};
         if (missing.name.schema.empty()) {
             missing.name.schema = events_schema_;
         }
-        missing.definition = target.dead_letters ? dead_letters_definition(missing.name)
-                                                 : events_definition(missing.name, routes_[route]);
-        if (!options_.create || (!target.dead_letters && needed_by_begun())) {
+        auto definition = define(missing.name, route, index);
+        if (!definition && definition.error().action != Action::configure) {
+            return tl::unexpected(Failure{.error = std::move(definition).error(),
+                                          .copy_line = {},
+                                          .column = {},
+                                          .lost = false});
+        }
+        if (!definition) {
+            out_.problems.push_back({route, index, std::move(definition).error()});
+            return std::optional<Table>{};
+        }
+        missing.definition = *std::move(definition);
+        if (!options_.create || (target.table.empty() && needed_by_begun())) {
             if (std::ranges::find(out_.missing, missing) == out_.missing.end()) {
                 out_.missing.push_back(std::move(missing));
             }
@@ -181,6 +166,19 @@ private:
         }
         out_.created.push_back(missing.definition);
         return read_table(connection_, missing.name, deadline_);
+    }
+
+    [[nodiscard]] Result<std::string> define(const TableName& name, std::size_t route,
+                                             std::size_t index) const {
+        const Target& target = routes_[route].targets[index];
+        if (target.dead_letters) {
+            return dead_letters_definition(name);
+        }
+        if (target.table.empty()) {
+            return events_definition(name, routes_[route]);
+        }
+        SLUICE_ASSIGN(const auto shape, options_.find_shape(routes_[route], index));
+        return table_definition(name, shape);
     }
 
     [[nodiscard]] std::optional<std::string> begun_topic(const Route& route) const {

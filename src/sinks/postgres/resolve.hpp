@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/table_shape.hpp"
 #include "model/target.hpp"
 #include "sinks/findings.hpp"
 #include "sinks/postgres/connection.hpp"
@@ -13,7 +14,7 @@
 
 namespace sluice::postgres {
 
-// A zero-config table, or one of dead letters.
+// A zero-config table, one of dead letters, or one with `create`.
 struct MissingTable {
     TableName name;
     std::string definition;
@@ -32,6 +33,7 @@ struct ResolveOptions {
     std::string own_schema;       // Where the offsets live: no place for a table of rows.
     std::set<std::string> begun;  // Topics with progress: their table would lack what is written.
     bool create = false;          // Tables that run makes are made first.
+    ShapeFinder find_shape{};     // Of those with `create`; without it none of them is made.
 };
 
 Outcome<Resolved> resolve(Connection& connection, std::span<const Route> routes,
