@@ -1,4 +1,4 @@
-// How targets say that Sluice makes their tables.
+// How targets say that Sluice makes their tables, and adds columns to them.
 #include <algorithm>
 
 #include "app/config_sections.hpp"
@@ -53,6 +53,16 @@ void read_creation(const YamlMap& map, Database database, Target& target) {
     if (target.create && database == Database::cassandra && !is_keyed(target.mode)) {
         create->problem("'" + create->path() + "' makes a table without a primary key, in append",
                         "Cassandra needs one: use `mode: upsert` with a key");
+    }
+    const auto* evolve = map.find("evolve");
+    target.adds_columns = evolve != nullptr && evolve->choice(settings::evolutions) == 1U;
+    if (target.adds_columns && !target.columns.empty() && !target.others) {
+        evolve->problem("'" + evolve->path() + "' adds columns, and 'columns' lists all there are",
+                        "add `\"*\": value.*` to the columns, or leave them out");
+    }
+    if (target.adds_columns && target.mode == Mode::remove) {
+        evolve->problem("'" + evolve->path() + "' adds columns, and mode delete writes none",
+                        "remove it");
     }
 }
 

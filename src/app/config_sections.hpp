@@ -33,7 +33,7 @@ void read_table(const YamlReader& reader, Database database, Target& target);
 std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
                                    const Place& place);
 std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text);
-// `create` of a target that is read otherwise.
+// `create` and `evolve` of a target that is read otherwise.
 void read_creation(const YamlMap& target_map, Database database, Target& target);
 // `when` and `deleted` of a target whose mode is known.
 void read_conditions(const YamlMap& target_map, Target& target);

@@ -96,6 +96,7 @@ void Lane::Worker::stream() {
         watch_topics();
         watch_place();
         settle_assigned();
+        add_columns();
         fetch_again();
         commit_progress(false);
         if (next_publish_.passed()) {
@@ -254,7 +255,11 @@ void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
     }
     if (!written) {
         partition.clock = before;  // The record stays in front of the partition's position.
-        stop_partition(partition.id, written.error());
+        if (written.error().action == Action::retry) {
+            wait_for_columns(partition, written.error());
+        } else {
+            stop_partition(partition.id, written.error());
+        }
         return;
     }
     destination_.end_record(partition.route, record, clock);
@@ -268,6 +273,9 @@ Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& re
     const Route& route = destination_.routes()[partition.route];
     SLUICE_TRY(decoder_.decode(record, route.key_format, route.value_format, route.duplicate_names,
                                event_));
+    if (event_.value.schema_id != 0) {
+        SLUICE_TRY(look_for_new_fields(partition.route));
+    }
     // All rows are mapped before the first is handed over: a record is taken whole or not at all.
     rows_of_record_.clear();
     for (auto& mapper : mappers_[partition.route]) {

@@ -1,12 +1,15 @@
-// The lane's thread. Split over nine files: starting (lane_start.cpp), its place in the group
+// The lane's thread. Split over ten files: starting (lane_start.cpp), its place in the group
 // (lane_membership.cpp), finding each partition's position (lane_settle.cpp), compacted topics
 // (lane_compaction.cpp), owning partitions (lane_partitions.cpp), databases and tables that can't
-// be written (lane_waits.cpp), what becomes of bad records (lane_dead_letters.cpp), what it tells
-// of itself (lane_status.cpp), and the records' way (lane.cpp).
+// be written (lane_waits.cpp), what becomes of bad records (lane_dead_letters.cpp), columns that
+// tables lack (lane_columns.cpp), what it tells of itself (lane_status.cpp), and the records' way
+// (lane.cpp).
 #pragma once
 
 #include <deque>
 #include <map>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -115,6 +118,22 @@ private:
     void handle(const Buried& buried);
     bool settle_dead_letters();
 
+    // lane_columns.cpp
+    struct WantedColumns {
+        std::vector<ColumnShape> columns;
+        std::uint64_t schema = 0;  // Decoded::schema_id of the record that has them.
+        std::string told;          // Why they could not be added.
+        Deadline due = Deadline::in(std::chrono::milliseconds{0});
+    };
+    using TargetNumber = std::pair<std::uint32_t, std::uint32_t>;  // Route and target.
+    void want(const TargetNumber& target, std::vector<ColumnShape> fields);
+    Result<void> look_for_new_fields(std::uint32_t route);
+    void wait_for_columns(LanePartition& partition, const Error& error);
+    void add_columns();
+    Result<void> take_up_columns(std::uint32_t route, std::uint32_t target);
+    static bool waits_for_columns(const LanePartition& partition, std::uint32_t route);
+    void tell_columns_wait(std::uint32_t route, WantedColumns& wanted, const Error& error);
+
     // lane_status.cpp
     void publish();
     [[nodiscard]] LaneStatus observed() const;
@@ -156,6 +175,9 @@ private:
     std::vector<std::vector<Mapper>> mappers_;  // By route, then by target.
     std::vector<Row> rows_of_record_;
     std::optional<RateLimit> rate_limit_;
+    std::map<TargetNumber, WantedColumns> wanted_columns_;
+    std::map<TargetNumber, std::uint64_t> seen_schemas_;
+    std::set<std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>> tried_schemas_;
 
     bool started_ = false;  // Has been running once.
     struct Fencing {

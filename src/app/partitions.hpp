@@ -23,7 +23,7 @@ enum class PartitionPhase : std::uint8_t {
     acquiring,  // The destination was asked for it.
     fetching,
     held,     // Its tables can't be written at the moment.
-    faulted,  // Kafka does not give its records at the moment.
+    faulted,  // Kafka does not give its records at the moment, or a table is to get columns first.
     stopped,  // By an error that a person must look at.
 };
 

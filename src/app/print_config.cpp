@@ -261,6 +261,9 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
                      "{sample: " + std::to_string(target.create->sample) +
                          (key.empty() ? "" : ", partition_key: " + list(key)) + "}");
         }
+        if (target.adds_columns) {
+            out.line(4, "evolve", "add_columns");
+        }
         if (!target.columns.empty() || target.others) {
             out.line(4, "columns", "");
         }

@@ -27,9 +27,9 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 7> route{
     "topic", "topics", "key", "value", "duplicate_names", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 11> target{
+inline constexpr std::array<std::string_view, 12> target{
     "table",       "mode", "key",     "version", "absent", "columns",
-    "unavailable", "when", "deleted", "ttl",     "create"};
+    "unavailable", "when", "deleted", "ttl",     "create", "evolve"};
 inline constexpr std::array<std::string_view, 2> create{"sample", "partition_key"};
 inline constexpr std::array<std::string_view, 1> deleted{"when"};
 inline constexpr std::array<std::string_view, 6> column{"from",  "unit",    "encoding",
@@ -40,6 +40,7 @@ inline constexpr std::array<std::string_view, 2> duplicate_names{"refused", "las
 inline constexpr std::array<std::string_view, 7> modes{
     "append", "upsert", "changes", "insert_ignore", "upsert_newer", "update", "delete"};
 inline constexpr std::array<std::string_view, 1> create_words{"true"};
+inline constexpr std::array<std::string_view, 2> evolutions{"nothing", "add_columns"};
 inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
 inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};
 inline constexpr std::array<std::string_view, 4> encodings{"base64", "hex", "utf8", "json"};

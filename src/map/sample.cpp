@@ -24,6 +24,10 @@ std::vector<std::string> members_of(const Cell& cell) {
     return names;
 }
 
+bool has_column(const Target& target, const std::string& name) {
+    return std::ranges::find(target.columns, name, &ColumnSource::column) != target.columns.end();
+}
+
 bool finds_fields(const Target& target) { return target.columns.empty() || target.others; }
 
 }  // namespace
@@ -127,6 +131,24 @@ TableShape TableSample::shape() const {
         return std::ranges::find(shape.key, column.name) - shape.key.begin();
     });
     return shape;
+}
+
+std::vector<ColumnShape> new_fields(const Target& target, const Event& event) {
+    std::vector<ColumnShape> fields;
+    const Path base = fields_path(target);
+    const ConnectSchema* schema = schema_at(base, event);
+    if (schema == nullptr || schema->type != ConnectType::structure) {
+        return fields;
+    }
+    for (const auto& part : schema->parts) {
+        if (!has_column(target, part.field)) {
+            fields.push_back({.name = part.field,
+                              .path = member_path(base, part.field),
+                              .shape = shape_of(part),
+                              .from_schema = true});
+        }
+    }
+    return fields;
 }
 
 }  // namespace sluice

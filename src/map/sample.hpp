@@ -40,4 +40,8 @@ private:
     std::size_t records_ = 0;
 };
 
+// The fields that `event` has by its schema, where a target finds its columns by name, and that
+// none of the target's columns has the name of. The same for all events of one schema.
+std::vector<ColumnShape> new_fields(const Target& target, const Event& event);
+
 }  // namespace sluice

@@ -21,6 +21,7 @@
 #include "model/ids.hpp"
 #include "model/record.hpp"
 #include "model/row.hpp"
+#include "model/table_shape.hpp"
 #include "model/target.hpp"
 
 namespace sluice {
@@ -167,6 +168,11 @@ public:
     // The end of a poll: what was added goes on its way. Tells which ranges will come back as
     // Durable, at most one a partition.
     virtual std::vector<OffsetRange> seal() = 0;
+    // Adds the columns that a target's table lacks, and takes them up: from then on routes() has
+    // them, and so must have the rows that are added. Nothing is open: seal() came before. Blocks;
+    // may be called again after a failure.
+    virtual Result<void> add_columns(std::uint32_t route, std::uint32_t target,
+                                     std::span<const ColumnShape> columns, Deadline deadline) = 0;
     // Without room nothing may be added; waits for it until `deadline`.
     virtual bool wait_for_room(Deadline deadline) = 0;
     // True while something that was sealed is neither durable nor given up (rejected, abandoned).

@@ -76,6 +76,10 @@ public:
         world->pass("lane.seal");
         return real_->seal();
     }
+    Result<void> add_columns(std::uint32_t route, std::uint32_t target,
+                             std::span<const ColumnShape> columns, Deadline deadline) override {
+        return real_->add_columns(route, target, columns, deadline);
+    }
     bool wait_for_room(Deadline deadline) override { return real_->wait_for_room(deadline); }
     [[nodiscard]] bool busy() const override { return real_->busy(); }
     [[nodiscard]] WriteCounts counts() const override { return real_->counts(); }

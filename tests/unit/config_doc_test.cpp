@@ -100,6 +100,7 @@ TEST(ConfigurationDocument, NamesEveryWordThatIsAllowed) {
     names_all("routes[].duplicate_names", settings::duplicate_names);
     names_all(".mode", settings::modes);
     names_all(".absent", settings::absent_values);
+    names_all(".evolve", settings::evolutions);
     names_all(".unit", settings::units);
     names_all(".encoding", settings::encodings);
 }
@@ -129,6 +130,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"routes[].<database>.mode", "append"},
         {"routes[].<database>.absent", "keep"},
         {"routes[].<database>.create.sample", std::to_string(CreateTable{}.sample)},
+        {"routes[].<database>.evolve", "nothing"},
         {"routes[].<database>.unavailable", std::string(debezium_unavailable)},
     };
     std::map<std::string, std::string> documented;

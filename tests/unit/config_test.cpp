@@ -67,6 +67,7 @@ routes:
         mode: upsert
         key: customer
         create: {sample: 10, partition_key: customer}
+        evolve: add_columns
       - true
   - topics: [logs, "null", 'audit.v1']
     value: string
@@ -145,6 +146,7 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(config.routes[0].cassandra.size(), 2U);
     const auto& create = config.routes[0].cassandra[0].target.create;
     ASSERT_TRUE(create);
+    EXPECT_TRUE(config.routes[0].cassandra[0].target.adds_columns);
     EXPECT_EQ(create->sample, 10U);
     EXPECT_EQ(create->partition_key, std::vector<std::string>{"customer"});
     EXPECT_EQ(config.routes[1].topics, (std::vector<std::string>{"logs", "null", "audit.v1"}));

@@ -33,6 +33,37 @@ protected:
     WorkQueue queue_{outbox_};
 };
 
+// A table has got columns in between.
+TEST_F(Queue, ABatchHoldsWhatIsEncodedAlike) {
+    const auto before = std::make_shared<const std::vector<TablePlan>>();
+    const auto after = std::make_shared<const std::vector<TablePlan>>();
+    for (const auto& plans : {before, before, after}) {
+        Piece next = piece(1);
+        next.plans = plans;
+        queue_.push(std::move(next));
+    }
+    auto batch = queue_.take_batch(1 << 20);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->pieces().size(), 2U);
+    EXPECT_TRUE(batch->closed());
+    queue_.put_back(*std::move(batch), Deadline::in(1h), true);
+    EXPECT_FALSE(queue_.take_batch(1));
+    Piece more = piece(1);
+    more.plans = after;
+    more.records = 1;
+    queue_.push(std::move(more));  // More has come, and yet no more for this batch.
+    batch = queue_.take_batch(1 << 20);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->pieces().size(), 2U);
+    EXPECT_TRUE(batch->closed());
+    queue_.done(0);
+    batch = queue_.take_batch(1 << 20);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->pieces().size(), 2U);
+    EXPECT_EQ(batch->pieces().front().plans, after);
+    EXPECT_FALSE(batch->closed());
+}
+
 // The writer holds the acquisition while it asks the server, and hands it back when that failed.
 TEST_F(Queue, AnAcquisitionThatWasReleasedMeanwhileIsNotTakenBack) {
     ASSERT_TRUE(queue_.push(acquire(1)));

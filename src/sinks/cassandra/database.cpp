@@ -122,40 +122,70 @@ Result<std::unique_ptr<Database>> Database::open(const DestinationOptions& optio
     }
     database->routes_ = std::move(resolved.routes);
     database->plans_ = std::move(resolved.plans);
-    std::uint32_t tables = 0;
     for (const auto& plans : database->plans_) {
-        database->first_tables_.push_back(tables);
-        tables += static_cast<std::uint32_t>(plans.size());
+        auto& numbers = database->numbers_.emplace_back();
         for (const auto& plan : plans) {
-            const auto name = split_name(plan.name, options.keyspace);
-            database->table_names_.push_back(name.keyspace + "." + name.table);
+            numbers.push_back(database->number(plan));
         }
     }
-    database->statements_.resize(tables * 2);
-    database->pointers_.resize(tables * 2);
     for (std::uint32_t r = 0; r < database->routes_.size(); ++r) {
         SLUICE_TRY(database->prepare(r, deadline));
     }
     return database;
 }
 
+std::uint32_t Database::number(const TablePlan& plan) {
+    const auto name = split_name(plan.name, place_.keyspace);
+    table_names_.push_back(name.keyspace + "." + name.table);
+    statements_.resize(table_names_.size() * 2);
+    pointers_.resize(table_names_.size() * 2);
+    return static_cast<std::uint32_t>(table_names_.size() - 1);
+}
+
 Result<void> Database::prepare(std::uint32_t route, Deadline deadline) {
     for (std::uint32_t t = 0; t < plans_[route].size(); ++t) {
-        const TablePlan& plan = plans_[route][t];
-        const std::uint32_t put = statement(table(route, t), RowOp::put);
-        const std::uint32_t del = statement(table(route, t), RowOp::del);
-        // Both or none: a failure must leave no pointer at another statement than its own.
-        SLUICE_ASSIGN(auto insert, session_.prepare(plan.insert, deadline));
-        std::optional<Statement> remove;
-        if (!plan.remove.empty()) {
-            SLUICE_ASSIGN(remove, session_.prepare(plan.remove, deadline));
-        }
-        // The bridge takes no null pointers; nothing deletes from a table without upserts.
-        pointers_[put] = insert.get();
-        pointers_[del] = remove ? remove->get() : insert.get();
-        statements_[put].emplace(std::move(insert));
-        statements_[del] = std::move(remove);
+        SLUICE_TRY(prepare(table(route, t), plans_[route][t], deadline));
     }
+    for (const auto& former : former_) {
+        if (former.route == route) {
+            SLUICE_TRY(prepare(former.number, former.plan, deadline));
+        }
+    }
+    return {};
+}
+
+Result<void> Database::prepare(std::uint32_t number, const TablePlan& plan, Deadline deadline) {
+    const std::uint32_t put = statement(number, RowOp::put);
+    const std::uint32_t del = statement(number, RowOp::del);
+    // Both or none: a failure must leave no pointer at another statement than its own.
+    SLUICE_ASSIGN(auto insert, session_.prepare(plan.insert, deadline));
+    std::optional<Statement> remove;
+    if (!plan.remove.empty()) {
+        SLUICE_ASSIGN(remove, session_.prepare(plan.remove, deadline));
+    }
+    // The bridge takes no null pointers; nothing deletes from a table without upserts.
+    pointers_[put] = insert.get();
+    pointers_[del] = remove ? remove->get() : insert.get();
+    statements_[put].emplace(std::move(insert));
+    statements_[del] = std::move(remove);
+    return {};
+}
+
+Result<void> Database::add_columns(std::uint32_t route, std::uint32_t target,
+                                   const Route& configured, std::span<const ColumnShape> columns,
+                                   Deadline deadline) {
+    SLUICE_ASSIGN(auto extended,
+                  extend_table(session_, place_, configured, target, columns, deadline));
+    // Prepared under a number of its own first: a failure leaves everything as it was.
+    const std::uint32_t before = table(route, target);
+    const std::uint32_t now = number(extended.plan);
+    pointers_[statement(now, RowOp::put)] = pointers_[statement(before, RowOp::put)];
+    pointers_[statement(now, RowOp::del)] = pointers_[statement(before, RowOp::del)];
+    SLUICE_TRY(prepare(now, extended.plan, deadline));
+    former_.push_back({route, before, std::move(plans_[route][target])});
+    plans_[route][target] = std::move(extended.plan);
+    numbers_[route][target] = now;
+    routes_[route].targets[target] = std::move(extended.target);
     return {};
 }
 

@@ -30,9 +30,9 @@ public:
     [[nodiscard]] const TablePlan& plan(std::uint32_t route, std::uint32_t target) const {
         return plans_[route][target];
     }
-    // Counts the tables of all routes through.
+    // A number of the table as plan() has it now: one that gets columns gets another one.
     [[nodiscard]] std::uint32_t table(std::uint32_t route, std::uint32_t target) const {
-        return first_tables_[route] + target;
+        return numbers_[route][target];
     }
     // What a chunk's rows name it by.
     [[nodiscard]] std::uint32_t statement(std::uint32_t table, RowOp op) const {
@@ -43,6 +43,13 @@ public:
         return table_names_[statement / 2];
     }
 
+    // Encodes the row and adds it to the chunk, as a row of the chunk's route.
+    Result<void> add(Chunk& chunk, std::uint32_t piece, const Record& record, ClockMicros clock,
+                     const Row& row) const {
+        const std::uint32_t number = table(chunk.route(), row.target);
+        return chunk.add(piece, number, statement(number, row.op), plan(chunk.route(), row.target),
+                         record, clock, row);
+    }
     // The chunk stays as it is until the listener has been told.
     Result<void> write(const Chunk& chunk, std::unique_ptr<WriteListener> listener);
     // Errors that are mended at a table learn which it is.
@@ -51,6 +58,10 @@ public:
     // Reads the tables of a route again, and prepares its statements anew. Rows that are encoded
     // already fit afterwards; a table that is no longer what it was is an error.
     Result<void> refresh(std::uint32_t route, Deadline deadline);
+    // See Destination::add_columns; `configured` is the route as it is configured. Rows that are
+    // encoded already are written as they are.
+    Result<void> add_columns(std::uint32_t route, std::uint32_t target, const Route& configured,
+                             std::span<const ColumnShape> columns, Deadline deadline);
 
     // Rows in a table that no progress accounts for would mix with ours, under timestamps that
     // say nothing of each other: an error, unless a reset said that they are intended.
@@ -60,7 +71,10 @@ private:
     Result<std::set<std::string>> begun_topics(std::span<const Route> routes, Deadline deadline);
     Database(const DestinationOptions& options, Session session);
 
+    // Gives the table a number, and room for its statements.
+    std::uint32_t number(const TablePlan& plan);
     Result<void> prepare(std::uint32_t route, Deadline deadline);
+    Result<void> prepare(std::uint32_t number, const TablePlan& plan, Deadline deadline);
     Result<bool> accounted_for(const std::string& topic, const TableName& table, Deadline deadline);
     Result<bool> has_rows_of(const TablePlan& plan, const TableName& table,
                              std::span<const Position> positions, const std::string& topic,
@@ -72,8 +86,15 @@ private:
     Uuid id_;
     std::vector<Route> routes_;
     std::vector<std::vector<TablePlan>> plans_;
-    std::vector<std::uint32_t> first_tables_;
-    std::vector<std::string> table_names_;  // Of all routes.
+    std::vector<std::vector<std::uint32_t>> numbers_;  // By route, then by target.
+    std::vector<std::string> table_names_;             // By number.
+    // Before columns were added.
+    struct Former {
+        std::uint32_t route = 0;
+        std::uint32_t number = 0;
+        TablePlan plan;
+    };
+    std::vector<Former> former_;
     std::vector<std::optional<Statement>> statements_;
     std::vector<const SlcStatement*> pointers_;
 };

@@ -128,4 +128,10 @@ Result<std::string> table_definition(const TableName& name, const TableShape& sh
     return fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", quoted(name), join(parts));
 }
 
+Result<std::string> column_definition(const TableName& name, const ColumnShape& column) {
+    SLUICE_TRY(check_names("cassandra.table", name.table, {&column, 1}, refused_name));
+    return fmt::format("ALTER TABLE {} ADD {} {}", quoted(name), quote_identifier(column.name),
+                       column_type(column.shape));
+}
+
 }  // namespace sluice::cassandra

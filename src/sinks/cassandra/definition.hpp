@@ -25,4 +25,7 @@ std::string dead_letters_definition(const TableName& name);
 // can't be a column's.
 Result<std::string> table_definition(const TableName& name, const TableShape& shape,
                                      std::span<const std::string> partition_key);
+// ALTER TABLE … ADD …; Cassandra 4.0 knows no IF NOT EXISTS there.
+Result<std::string> column_definition(const TableName& name, const ColumnShape& column);
+
 }  // namespace sluice::cassandra

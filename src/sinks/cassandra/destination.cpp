@@ -119,9 +119,7 @@ public:
         }
         Chunk& chunk = open_chunk(route);
         const std::uint32_t piece = piece_of(state, chunk);
-        const std::uint32_t table = database_->table(route, row.target);
-        auto added = chunk.add(piece, table, database_->statement(table, row.op),
-                               database_->plan(route, row.target), record, clock, row);
+        auto added = database_->add(chunk, piece, record, clock, row);
         if (!added) {
             chunk.roll_back(piece, record.offset);
         }
@@ -178,6 +176,11 @@ public:
         }
         pump();
         return sealed;
+    }
+
+    Result<void> add_columns(std::uint32_t route, std::uint32_t target,
+                             std::span<const ColumnShape> columns, Deadline deadline) override {
+        return database_->add_columns(route, target, routes_[route], columns, deadline);
     }
 
     bool wait_for_room(Deadline deadline) override {
@@ -272,12 +275,9 @@ private:
     // To the table of dead letters.
     Result<void> add_letter(Chunk& chunk, std::uint32_t piece, const Record& record,
                             ClockMicros clock, const Error& error) {
-        const std::uint32_t route = chunk.route();
-        const auto target = static_cast<std::uint32_t>(routes_[route].targets.size() - 1);
-        const std::uint32_t table = database_->table(route, target);
-        return chunk.add(piece, table, database_->statement(table, RowOp::put),
-                         database_->plan(route, target), record, clock,
-                         dead_letter_mapper_.map(record, error, target));
+        const auto target = static_cast<std::uint32_t>(routes_[chunk.route()].targets.size() - 1);
+        return database_->add(chunk, piece, record, clock,
+                              dead_letter_mapper_.map(record, error, target));
     }
 
     static void note_letter(Piece& piece, Offset offset, const Error& error) {

@@ -49,9 +49,7 @@ Result<void> add(const Database& database, std::uint32_t route, const Cells& cel
     chunk.start(1, route);
     const auto piece = chunk.add_piece(*cells.record.partition, cells.record.offset);
     for (const auto& row : cells.rows) {
-        const auto table = database.table(route, row.target);
-        SLUICE_TRY(chunk.add(piece, table, database.statement(table, row.op),
-                             database.plan(route, row.target), cells.record, cells.clock, row));
+        SLUICE_TRY(database.add(chunk, piece, cells.record, cells.clock, row));
     }
     chunk.list(false);
     return {};

@@ -149,6 +149,14 @@ Result<Fitted> fit(Session& session, const Place& place, const Route& route, con
     return out;
 }
 
+Error unfit(std::vector<Error> errors) {
+    std::vector<TargetProblem> problems;
+    for (auto& error : errors) {
+        problems.push_back({0, 0, std::move(error)});
+    }
+    return all_problems(problems);
+}
+
 }  // namespace
 
 Error lacks_permission(std::string_view permission, const Table& table, std::string_view role) {
@@ -226,15 +234,43 @@ Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& plac
         }
         SLUICE_ASSIGN(auto fitted, fit(session, place, route, target, *table, to_write, deadline));
         if (!fitted.plan) {
-            std::vector<TargetProblem> problems;
-            for (auto& problem : fitted.problems) {
-                problems.push_back({0, 0, std::move(problem)});
-            }
-            return fail(all_problems(problems));
+            return fail(unfit(std::move(fitted.problems)));
         }
         plans.push_back(std::move(*fitted.plan));
     }
     return plans;
+}
+
+Result<Extended> extend_table(Session& session, const Place& place, const Route& configured,
+                              std::size_t target, std::span<const ColumnShape> columns,
+                              Deadline deadline) {
+    const auto name = split_name(table_of(configured.targets[target]), place.keyspace);
+    SLUICE_ASSIGN(auto table, read_table(session, name, deadline));
+    for (const auto& column : columns) {
+        if (!table || table->find(column.name) != nullptr) {
+            continue;
+        }
+        SLUICE_ASSIGN(const auto definition, column_definition(name, column));
+        auto added = session.query(definition, deadline);
+        SLUICE_ASSIGN(table, read_table(session, name, deadline));
+        // Somebody else may have been first.
+        if (!added && table && table->find(column.name) == nullptr) {
+            Error error = std::move(added).error();
+            if (error.action == Action::configure) {
+                error.hint = "have this run by a role that may: " + definition;
+            }
+            return fail(std::move(error));
+        }
+    }
+    if (!table) {
+        return fail(missing_table(configured, configured.targets[target], name));
+    }
+    SLUICE_ASSIGN(auto fitted, fit(session, place, configured, configured.targets[target], *table,
+                                   to_write, deadline));
+    if (!fitted.plan) {
+        return fail(unfit(std::move(fitted.problems)));
+    }
+    return Extended{std::move(fitted.target), *std::move(fitted.plan)};
 }
 
 }  // namespace sluice::cassandra

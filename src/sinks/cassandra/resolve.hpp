@@ -42,6 +42,16 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
 Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
                                              const Route& route, Deadline deadline);
 
+struct Extended {
+    Target target;  // Complete.
+    TablePlan plan;
+};
+// Adds what the table of a configured target lacks of `columns`, and reads it again. Others may do
+// the same at once.
+Result<Extended> extend_table(Session& session, const Place& place, const Route& configured,
+                              std::size_t target, std::span<const ColumnShape> columns,
+                              Deadline deadline);
+
 // CREATE KEYSPACE with min(3, nodes) replicas in `local_dc`, or in every datacenter.
 std::string keyspace_definition(std::string_view keyspace,
                                 const std::optional<std::string>& local_dc,

@@ -19,7 +19,8 @@ struct Slice {
     Offset to;
 };
 
-// All pieces are of one route; pieces of one partition stand in log order, without gaps.
+// All pieces are of one route and encoded alike; pieces of one partition stand in log order,
+// without gaps.
 class Batch {
 public:
     explicit Batch(std::uint32_t route) : route_(route) {}
@@ -27,6 +28,15 @@ public:
 
     [[nodiscard]] std::uint32_t route() const { return route_; }
     [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
+    // Not of an empty batch.
+    [[nodiscard]] const std::vector<TablePlan>& plans() const { return *pieces_.front().plans; }
+    // Whether a piece may be added: it is encoded as the others are.
+    [[nodiscard]] bool takes(const Piece& piece) const {
+        return empty() || piece.plans == pieces_.front().plans;
+    }
+    // What follows in the queue is encoded otherwise: no more comes.
+    void close() { closed_ = true; }
+    [[nodiscard]] bool closed() const { return closed_; }
     [[nodiscard]] std::vector<Piece> take() && { return std::move(pieces_); }
     [[nodiscard]] bool empty() const { return pieces_.empty(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -73,6 +83,7 @@ private:
     std::uint32_t route_;
     std::vector<Piece> pieces_;
     std::size_t bytes_ = 0;
+    bool closed_ = false;
 };
 
 }  // namespace sluice::postgres

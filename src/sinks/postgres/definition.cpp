@@ -121,4 +121,14 @@ Result<std::string> table_definition(const TableName& name, const TableShape& sh
     return fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", name.quoted(), join(parts));
 }
 
+Result<std::string> columns_definition(const TableName& name,
+                                       std::span<const ColumnShape> columns) {
+    SLUICE_TRY(check_names("postgres.table", name.table, columns, refused_name));
+    std::vector<std::string> parts;
+    for (const auto& column : columns) {
+        parts.push_back("ADD COLUMN IF NOT EXISTS " + column_definition(column));
+    }
+    return fmt::format("ALTER TABLE {} {}", name.quoted(), join(parts));
+}
+
 }  // namespace sluice::postgres

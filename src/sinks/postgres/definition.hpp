@@ -23,4 +23,7 @@ std::string dead_letters_definition(const TableName& name);
 // Fails with what keeps the table from being made: a key that is no column, a field whose name
 // can't be a column's.
 Result<std::string> table_definition(const TableName& name, const TableShape& shape);
+// ALTER TABLE … ADD COLUMN IF NOT EXISTS …
+Result<std::string> columns_definition(const TableName& name, std::span<const ColumnShape> columns);
+
 }  // namespace sluice::postgres

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/check.hpp"
+#include "sinks/postgres/extend.hpp"
 #include "sinks/postgres/outbox.hpp"
 #include "sinks/postgres/replayed.hpp"
 #include "sinks/postgres/resolve.hpp"
@@ -31,7 +32,8 @@ public:
         : options_(std::move(options)),
           log_(std::move(log)),
           offsets_(options_.schema, options_.pipeline),
-          routes_(std::move(routes)),
+          configured_(std::move(routes)),
+          routes_(configured_),
           outbox_(options_.room, routes_.size()) {}
 
     ~PostgresDestination() override { close(Deadline::in(std::chrono::milliseconds{0})); }
@@ -54,7 +56,7 @@ public:
         if (!begun) {
             return fail(std::move(begun).error().error);
         }
-        auto resolved = resolve(*connection, routes_,
+        auto resolved = resolve(*connection, configured_,
                                 {.own_schema = options_.schema,
                                  .begun = std::move(*begun),
                                  .create = true,
@@ -71,10 +73,14 @@ public:
         }
         id_ = *id;
         routes_ = std::move(resolved->routes);
+        plans_.clear();
+        for (auto& plans : resolved->plans) {
+            plans_.push_back(std::make_shared<const std::vector<TablePlan>>(std::move(plans)));
+        }
         plan_ = std::make_unique<WriterPlan>(
             WriterPlan{.connect = connect_options(options_, &interrupt_),
                        .offsets = offsets_,
-                       .tables = std::move(resolved->plans),
+                       .routes = static_cast<std::uint32_t>(routes_.size()),
                        .batch_bytes_max = std::min(batch_bytes_most, options_.room.value() / 3),
                        .log = log_,
                        .dead_letter_topic = options_.dead_letter_topic,
@@ -136,7 +142,7 @@ public:
                      const Row& row) override {
         PartitionState& state = state_of(record, route);
         auto& table = state.open.tables[row.target];
-        auto added = append_row(plan_->tables[route][row.target], record, row, table);
+        auto added = append_row((*plans_[route])[row.target], record, row, table);
         if (!added) {
             roll_back_record(state, record.offset);
             return added;
@@ -151,7 +157,7 @@ public:
         if (options_.dead_letter_topic) {
             options_.dead_letter_topic->send(record, no_clock, error);
         } else {
-            const auto target = static_cast<std::uint32_t>(plan_->tables[route].size() - 1);
+            const auto target = static_cast<std::uint32_t>(plans_[route]->size() - 1);
             SLUICE_TRY(add(route, record, clock, dead_letter_mapper_.map(record, error, target)));
         }
         state.open.letters.push_back({record.offset, rejection_reason(error)});
@@ -183,6 +189,21 @@ public:
         touched_.clear();
         last_partition_ = nullptr;
         return sealed;
+    }
+
+    Result<void> add_columns(std::uint32_t route, std::uint32_t target,
+                             std::span<const ColumnShape> columns, Deadline deadline) override {
+        auto connection = Connection::open(connect_options(options_, nullptr), deadline);
+        if (!connection) {
+            return fail(std::move(connection).error().error);
+        }
+        SLUICE_ASSIGN(auto extended, extend_table(*connection, configured_[route].targets[target],
+                                                  columns, deadline));
+        auto plans = std::make_shared<std::vector<TablePlan>>(*plans_[route]);
+        (*plans)[target] = std::move(extended.plan);
+        plans_[route] = std::move(plans);
+        routes_[route].targets[target] = std::move(extended.target);
+        return {};
     }
 
     bool wait_for_room(Deadline deadline) override { return outbox_.wait_for_room(deadline); }
@@ -257,7 +278,8 @@ private:
             state.open.epoch = state.epoch;
             state.open.from = *state.next;
             state.open.to = *state.next;
-            state.open.tables.resize(plan_->tables[route].size());
+            state.open.plans = plans_[route];
+            state.open.tables.resize(plans_[route]->size());
             touched_.push_back(&state);
         }
         last_partition_ = record.partition;
@@ -294,7 +316,9 @@ private:
     DestinationOptions options_;
     Logger log_;
     OffsetsTable offsets_;
-    std::vector<Route> routes_;
+    std::vector<Route> configured_;
+    std::vector<Route> routes_;      // Complete from open() on.
+    std::vector<TablePlans> plans_;  // By route.
     Uuid id_;
     Interrupt interrupt_;
     Outbox outbox_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,11 +39,16 @@ struct TableRows {
     [[nodiscard]] std::string_view span(std::size_t first, std::size_t last) const;
 };
 
+// Of one route, by target: how its rows are encoded. Never changed; a table that gets columns has
+// new ones from then on.
+using TablePlans = std::shared_ptr<const std::vector<TablePlan>>;
+
 // What one poll brought of one partition, for all tables of its route.
 struct Piece {
     TopicPartition partition;
     Uuid topic_id{};  // For those that move the progress.
     std::uint32_t route = 0;
+    TablePlans plans{};
     std::uint64_t epoch = 0;  // Of the acquisition that it belongs to.
     Offset from;              // Where the piece before it ended.
     Offset to;                // Behind the last record delivered.

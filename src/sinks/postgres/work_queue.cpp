@@ -214,6 +214,10 @@ void WorkQueue::fill(Batch& batch, std::size_t bytes_max, bool in_doubt) {
         return batch.empty() || batch.bytes() < bytes_max || (in_doubt && records <= others_max);
     };
     while (!queue.empty() && takes_more()) {
+        if (!batch.takes(queue.front())) {
+            batch.close();
+            break;
+        }
         records += queue.front().records;
         in_flight_.push_back(queue.front().partition);
         batch.add(std::move(queue.front()));

@@ -48,7 +48,7 @@ void Writer::end_idle_waits() {
     if (!queue_.holds(std::nullopt)) {
         waits_.end(name_, std::nullopt);
     }
-    for (std::uint32_t route = 0; route < plan_.tables.size(); ++route) {
+    for (std::uint32_t route = 0; route < plan_.routes; ++route) {
         if (!queue_.holds(route)) {
             waits_.end(name_, route);
         }
@@ -113,7 +113,8 @@ void Writer::write(Batch batch, std::optional<WriteProtocol> protocol) {
     while (!batch.empty()) {
         if (!protocol) {
             protocol.emplace(batch.records(),
-                             Rules{.window_max = window_max_, .waits_in_doubt = plan_.buries()});
+                             Rules{.window_max = window_max_,
+                                   .waits_in_doubt = plan_.buries() && !batch.closed()});
             next = protocol->start(connection_.has_value());
         }
         const Ended ended = drive(batch, *protocol, next);
@@ -212,7 +213,7 @@ StepResult Writer::open_window(const Batch& batch, const Window& window) {
         unsettled_ = false;
     }
     const auto advances = batch.advances(batch.slices(window));
-    const auto& tables = plan_.tables[batch.route()];
+    const auto& tables = batch.plans();
     failpoint("postgres.before_begin");
     auto advanced = plan_.offsets.advance(*connection_, advances, layout_query(tables),
                                           queue_.within(statement_wait));
@@ -230,8 +231,8 @@ StepResult Writer::open_window(const Batch& batch, const Window& window) {
 }
 
 StepResult Writer::write_window(const Batch& batch, const Window& window) {
-    auto written = write_rows(*connection_, batch, batch.slices(window),
-                              plan_.tables[batch.route()], queue_.within(statement_wait));
+    auto written = write_rows(*connection_, batch, batch.slices(window), batch.plans(),
+                              queue_.within(statement_wait));
     if (written) {
         skipped_ = std::move(*written);
         return {};
@@ -355,7 +356,7 @@ void Writer::report_durable(const Batch& batch, const Window& window) {
     // Rows that were skipped are told with those that they are among: what the lane has counted
     // as written never becomes less.
     std::vector<DestinationEvent> told;
-    const auto& tables = plan_.tables[batch.route()];
+    const auto& tables = batch.plans();
     const auto slices = batch.slices(window);
     for (const auto& [range, topic_id] : batch.advances(slices)) {
         Durable durable{.range = range};

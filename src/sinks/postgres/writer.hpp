@@ -27,7 +27,7 @@ inline constexpr std::size_t batch_bytes_most = 8u << 20;
 struct WriterPlan {
     ConnectOptions connect;
     OffsetsTable offsets;
-    std::vector<std::vector<TablePlan>> tables;  // By route, then by target.
+    std::uint32_t routes = 0;
     std::size_t batch_bytes_max = batch_bytes_most;
     Logger log;
     // Where records go that the server refuses: the topic, or the routes' last tables. Neither:

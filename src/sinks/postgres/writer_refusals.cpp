@@ -104,7 +104,7 @@ void Writer::bury_record(Batch& batch, const Command& command) {
         plan_.dead_letter_topic->send(kept.record, kept.clock, error);
         unsettled_ = true;
     } else {
-        const auto& tables = plan_.tables[batch.route()];
+        const auto& tables = batch.plans();
         const auto target = static_cast<std::uint32_t>(tables.size() - 1);
         const Row mapped = dead_letter_mapper_.map(kept.record, error, target);
         if (!append_row(tables.back(), kept.record, mapped, row)) {
