@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "app/rehearse.hpp"
 #include "app/sampler.hpp"
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
@@ -180,6 +181,21 @@ void report_inspection(const Config& config, std::string_view lane,
     }
 }
 
+void report_sample(const Config& config, std::string_view lane, Rehearsal& rehearsal, int count,
+                   Report& report) {
+    const auto rehearsed = rehearse(config, rehearsal, static_cast<std::size_t>(count));
+    if (!rehearsed) {
+        report.problem(lane, rehearsed.error());
+        return;
+    }
+    for (const auto& note : rehearsed->notes) {
+        Report::note(lane, note);
+    }
+    for (const auto& refused : rehearsed->refused) {
+        Report::warning(lane, refused);
+    }
+}
+
 }  // namespace
 
 int check_pipeline(const CheckOptions& options) {
@@ -189,7 +205,11 @@ int check_pipeline(const CheckOptions& options) {
     for (const auto& lane : lane_names(config)) {
         std::vector<std::size_t> places;
         const auto routes = routes_of(config, lane, &places);
-        report_inspection(config, lane, places, inspect(config, lane, routes), report);
+        const auto inspection = inspect(config, lane, routes);
+        report_inspection(config, lane, places, inspection, report);
+        if (options.sample && inspection && inspection->rehearsal) {
+            report_sample(config, lane, *inspection->rehearsal, *options.sample, report);
+        }
         for (const std::size_t route : places) {
             check_order(config.routes[route], lane, partitions);
         }

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int exit_usage = 2;
 constexpr int partitions_max = 10'000;
+constexpr int sample_max = 1'000'000;
 constexpr int rate_max = 100'000'000;
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> log_formats{"text", "json"};
@@ -24,6 +25,7 @@ constexpr const char* main_footer = R"(Examples:
   sluice run --brokers localhost:9092 --topic events \
              --postgres postgresql://localhost/app --cassandra localhost:9042/app
   sluice check -c sluice.yaml
+  sluice check -c sluice.yaml --sample 1000
   sluice produce --topic events --brokers localhost:9092 --file events.ndjson
   sluice dlq list -c sluice.yaml
 `sluice COMMAND --help` says more. Exit codes: 0 done, 1 failed on the way, 2 bad usage or
@@ -118,6 +120,9 @@ struct Parser {
                                    "Find every problem of configuration and tables; writes nothing")
                     ->group("Commands");
         check->footer(with_flag_footer(check_footer));
+        add_flag(*check, values,
+                 {"--sample", "", "N", "Checking",
+                  "also tell what would become of about N records of each topic"});
         add_pipeline_flags(*check, values);
     }
     void add_produce() {
@@ -319,6 +324,7 @@ void act(Parser& parser, Flags& flags, const ConfigChecks& checks, CommandLine& 
     const std::string lane = parser.reset->parsed() ? read_lane(parser, flags)
                              : parser.dlq.parsed()  ? parser.dlq.read(flags)
                                                     : "";
+    const auto sample = flags.integer("--sample", 1, sample_max);
     const bool lacks_file = parser.dlq.needs_file() && !parser.values.contains("-c");
     auto config = lacks_file ? ConfigResult(tl::unexpected(std::vector<Error>{}))
                              : config_from_flags(parser.values, checks, out.warnings);
@@ -339,7 +345,7 @@ void act(Parser& parser, Flags& flags, const ConfigChecks& checks, CommandLine& 
         out.action = RunOptions{*std::move(config), parser.until_end, parser.strict,
                                 parser.print_config};
     } else if (parser.check->parsed()) {
-        out.action = CheckOptions{*std::move(config)};
+        out.action = CheckOptions{*std::move(config), sample};
     } else if (parser.dlq.parsed()) {
         parser.dlq.options.config = *std::move(config);
         out.action = std::move(parser.dlq.options);

@@ -26,6 +26,7 @@ struct RunOptions {
 
 struct CheckOptions {
     Config config;
+    std::optional<int> sample;  // Records of each topic that are tried; nothing: none.
 };
 
 struct ResetOptions {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "model/record.hpp"
+#include "sinks/rehearsal.hpp"
 
 namespace sluice {
 
@@ -29,6 +31,7 @@ struct Inspection {
     std::vector<Error> problems;                 // Of the database as a whole.
     std::vector<TargetProblem> target_problems;  // Of single targets.
     std::vector<std::string> notes;              // What run would create, and what was found.
+    std::unique_ptr<Rehearsal> rehearsal{};      // Null where a target has a problem.
 };
 
 // Collects what keeps one target from being written to one table.

@@ -285,3 +285,23 @@ def test_several_topics_of_one_upsert_are_warned_of(sluice, make_topic, database
     with open(file, "w") as writer:
         writer.write(text)
     sluice.run("check", "-c", file).expect(0).has("several topics feed the rows of t")
+
+
+def test_a_sample_tells_what_would_become_of_records(sluice, make_topic, database, keyspace, table):
+    topic = make_topic(2)
+    database.execute(f"CREATE TABLE {table} (id text PRIMARY KEY, n smallint, name varchar(3))")
+    keyspace.create(f"CREATE TABLE {{ks}}.{table} (id text PRIMARY KEY, n smallint, name text)")
+    records = [(str(n), f'{{"n": {n}, "name": "x"}}') for n in range(100)]
+    records += [("a", '{"n": 70000}'), ("b", '{"n": 80000}'), ("c", '{"name": "long"}'), ("d", "no JSON"), ("7", None)]
+    topic.send_records(records)
+    target = f"{{table: {table}, mode: upsert, key: id, columns: {{id: key, n: value.n, name: value.name}}}}"
+    file = sluice.config(topic, f"    postgres: {target}\n    cassandra: {target}\n", database, keyspace)
+    check = sluice.run("check", "-c", file, "--sample", "1000").expect(0)
+    sampled = f"topic {topic.name}: of 105 sampled records"
+    assert f"ok       postgres: {sampled} 4 would be refused, 0 have no row; the others give 100 rows and 1 deletes" in check.out
+    assert f"ok       cassandra: {sampled} 3 would be refused, 0 have no row; the others give 101 rows and 1 deletes" in check.out
+    refused = rf"^warning +postgres: (\d) of 105 sampled records of topic {topic.name} would be refused, the first: .*(n|name|no value|JSON)\b"
+    assert len(re.findall(refused, check.out, re.M)) == 3, check.out
+    assert re.search(rf"warning +postgres: 2 of 105 .*{table}.n", check.out), "the two of one column are one line"
+    assert database.value(f"SELECT count(*) FROM {table}") == 0
+    sluice.run("check", "-c", file, "--sample", "0").expect(2)

@@ -205,7 +205,9 @@ TEST(Cli, RunFromFileTakesOnlyWhatNoFileSays) {
     EXPECT_EQ(run.config.pipeline, "sluice-orders");
     EXPECT_EQ(run.config.postgres->place.to_string(), file.path() + ":2:11");
     EXPECT_TRUE(run.until_end && run.strict && run.print_config);
-    options_of<CheckOptions>(parse({"check", "--config", file.path()}));
+    EXPECT_FALSE(options_of<CheckOptions>(parse({"check", "--config", file.path()})).sample);
+    EXPECT_EQ(options_of<CheckOptions>(parse({"check", "-c", file.path(), "--sample", "9"})).sample,
+              9);
 
     for (const auto& [flag, setting] : flag_settings()) {
         const auto exit = exit_of({"run", "-c", file.path(), flag, "x"});

@@ -4,6 +4,7 @@
 
 #include "sinks/cassandra/progress.hpp"
 #include "sinks/cassandra/resolve.hpp"
+#include "sinks/cassandra/rows.hpp"
 
 namespace sluice::cassandra {
 namespace {
@@ -57,6 +58,24 @@ Result<void> inspect_own(Session& session, const DestinationOptions& options, In
     return {};
 }
 
+class CassandraRehearsal final : public Rehearsal {
+public:
+    explicit CassandraRehearsal(Resolved resolved) : resolved_(std::move(resolved)) {}
+    [[nodiscard]] std::span<const Route> routes() const override { return resolved_.routes; }
+    [[nodiscard]] bool knows(std::uint32_t route) const override {
+        return resolved_.plans[route].size() == resolved_.routes[route].targets.size();
+    }
+    Result<void> encode(std::uint32_t route, const Record& record, const Row& row) override {
+        std::string cells;
+        const ClockMicros clock{record.timestamp_ms.value_or(0) * 1000};
+        SLUICE_TRY(append_row(resolved_.plans[route][row.target], record, clock, row, cells));
+        return {};
+    }
+
+private:
+    Resolved resolved_;
+};
+
 }  // namespace
 
 Result<Inspection> inspect(const DestinationOptions& options, std::span<const Route> routes,
@@ -79,6 +98,9 @@ Result<Inspection> inspect(const DestinationOptions& options, std::span<const Ro
     SLUICE_TRY(inspect_missing(session, options, missing, keyspace, out, deadline));
     SLUICE_TRY(inspect_own(session, options, out, deadline));
     out.target_problems = std::move(resolved.problems);
+    if (out.target_problems.empty()) {
+        out.rehearsal = std::make_unique<CassandraRehearsal>(std::move(resolved));
+    }
     session.close(deadline);
     return out;
 }

@@ -6,6 +6,7 @@
 #include "sinks/postgres/catalog.hpp"
 #include "sinks/postgres/offsets.hpp"
 #include "sinks/postgres/resolve.hpp"
+#include "sinks/postgres/rows.hpp"
 
 namespace sluice::postgres {
 namespace {
@@ -85,6 +86,22 @@ Outcome<std::set<std::string>> begun_topics(Connection& connection, const Offset
     return topics;
 }
 
+class PostgresRehearsal final : public Rehearsal {
+public:
+    explicit PostgresRehearsal(Resolved resolved) : resolved_(std::move(resolved)) {}
+    [[nodiscard]] std::span<const Route> routes() const override { return resolved_.routes; }
+    [[nodiscard]] bool knows(std::uint32_t route) const override {
+        return resolved_.plans[route].size() == resolved_.routes[route].targets.size();
+    }
+    Result<void> encode(std::uint32_t route, const Record& record, const Row& row) override {
+        TableRows rows;
+        return append_row(resolved_.plans[route][row.target], record, row, rows);
+    }
+
+private:
+    Resolved resolved_;
+};
+
 Outcome<void> inspect_tables(Connection& connection, const OffsetsTable& offsets,
                              const DestinationOptions& options, std::span<const Route> routes,
                              Inspection& out, Deadline deadline) {
@@ -122,6 +139,9 @@ Outcome<void> inspect_tables(Connection& connection, const OffsetsTable& offsets
                 lacks("table '" + table.name.table + "' is missing, and the role may not create it",
                       table.definition + "; " + grants_on(table.name, *role)));
         }
+    }
+    if (out.target_problems.empty()) {
+        out.rehearsal = std::make_unique<PostgresRehearsal>(*std::move(resolved));
     }
     return {};
 }
