@@ -155,17 +155,18 @@ def test_row_security_that_is_switched_on_hides_no_row_from_a_delete(sluice, mak
     process.stop().expect(0)
 
 
-def test_a_table_dropped_during_a_run_is_waited_for_in_cassandra(sluice, topic, own_keyspace):
-    definition = "CREATE TABLE {ks}.t (n int PRIMARY KEY)"
-    own_keyspace.create(definition)
-    file = sluice.config(topic, "    cassandra: {table: t}", None, own_keyspace)
+# The new table has a column more, which nothing fills until the next start.
+@pytest.mark.parametrize("columns", ["", ", columns: {'*': value.*}"])
+def test_a_table_dropped_during_a_run_is_waited_for_in_cassandra(sluice, topic, own_keyspace, columns):
+    own_keyspace.create("CREATE TABLE {ks}.t (n int PRIMARY KEY)")
+    file = sluice.config(topic, f"    cassandra: {{table: t{columns}}}", None, own_keyspace)
     process = sluice.start("run", "-c", file)
     topic.send(*(f'{{"n": {n}}}' for n in range(100)))
     eventually(lambda: len(own_keyspace.rows("SELECT n FROM {ks}.t")) == 100, what="rows arrive")
     own_keyspace.execute("DROP TABLE {ks}.t")
     topic.send(*(f'{{"n": {n}}}' for n in range(100, 300)))
     process.wait_for("can't be written, tried again")
-    own_keyspace.execute(definition)
+    own_keyspace.execute("CREATE TABLE {ks}.t (n int PRIMARY KEY, more text)")
     eventually(lambda: len(own_keyspace.rows("SELECT n FROM {ks}.t")) == 200, what="the rest arrives")
     process.stop().expect(0)
 

@@ -59,7 +59,7 @@ std::string difference(const TablePlan& before, const TablePlan& now) {
                    " now, and was " + bind.column.type_name;
         }
     }
-    return "the primary key is another one, or columns were added";
+    return "the primary key is another one";
 }
 
 Error changed_table(const TablePlan& plan, const TablePlan& now) {

@@ -226,7 +226,8 @@ Result<Resolved> resolve(Session& session, const Place& place, std::span<const R
 Result<std::vector<TablePlan>> resolve_again(Session& session, const Place& place,
                                              const Route& route, Deadline deadline) {
     std::vector<TablePlan> plans;
-    for (const auto& target : route.targets) {
+    for (Target target : route.targets) {
+        target.others.reset();  // What fills columns by their names has all that it is to fill.
         const auto name = split_name(table_of(target), place.keyspace);
         SLUICE_ASSIGN(const auto table, read_table(session, name, deadline));
         if (!table) {
