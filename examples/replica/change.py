@@ -73,14 +73,21 @@ class Changes:
     def __init__(self, connection, seed):
         self.cursor, self.rng = connection.cursor(), random.Random(seed)
         self.counts = dict.fromkeys(("inserted", "updated", "deleted", "moved"), 0)
+        self.tables = dict(TABLES)
+
+    def add_column(self):
+        """From here on customers have a score."""
+        self.cursor.execute("ALTER TABLE customers ADD COLUMN score int")
+        self.cursor.connection.commit()
+        self.tables["customers"] = (TABLES["customers"][0], lambda rng: {**customer(rng), "score": rng.choice([None, rng.randrange(100)])})
 
     def run(self, what, sql, values):
         self.cursor.execute(sql, values)
         self.counts[what] += self.cursor.rowcount
 
     def step(self):
-        table = self.rng.choice(list(TABLES))
-        keys, make = TABLES[table]
+        table = self.rng.choice(list(self.tables))
+        keys, make = self.tables[table]
         key = {name: self.rng.choice(values) for name, values in keys.items()}
         where = " AND ".join(f"{name} = %({name})s" for name in key)
         row = make(self.rng)
@@ -109,22 +116,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", required=True)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--rate", type=float, default=500, help="changes per second that are tried")
+    parser.add_argument("--rate", type=float, default=500, help="changed rows per second")
+    parser.add_argument("--column-at", type=float, help="seconds after which a column is added")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     options = parser.parse_args()
     print(f"seed {options.seed}")
     with psycopg.connect(options.source) as connection:
-        changes, began, done = Changes(connection, options.seed), time.monotonic(), 0
+        changes, began = Changes(connection, options.seed), time.monotonic()
         while (passed := time.monotonic() - began) < options.seconds:
+            if options.column_at is not None and passed >= options.column_at:
+                changes.add_column()
+                options.column_at = None
             # Transactions of one to twenty changes, and some that are taken back.
             for _ in range(changes.rng.randrange(1, 21)):
                 changes.step()
-                done += 1
             if changes.rng.random() < 0.05:
                 connection.rollback()
             else:
                 connection.commit()
-            time.sleep(max(0.0, done / options.rate - passed))
+            time.sleep(max(0.0, sum(changes.counts.values()) / options.rate - passed))
     print(", ".join(f"{count} {name}" for name, count in changes.counts.items()) + f" in {options.seconds:.0f} s")
 
 

@@ -10,6 +10,7 @@ from datetime import timezone
 from decimal import Decimal
 
 import psycopg
+from cassandra import InvalidRequest
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster
 
@@ -84,17 +85,30 @@ def differences(table, wanted, found):
         ([f"{table} has {doubled} rows twice"] if doubled else [])
 
 
+def copied_by_postgres(copy, table, columns, wanted):
+    try:
+        return [f"postgres: {each}" for each in differences(table, wanted, rows_of(copy, table, columns))]
+    except psycopg.errors.UndefinedColumn as error:
+        return [f"postgres: {table}: {error}"]
+
+
+def copied_by_cassandra(session, table, columns, wanted):
+    try:
+        rows = list(session.execute(f"SELECT {', '.join(columns)} FROM replica.{table}"))
+    except InvalidRequest as error:  # It has no such column.
+        return [f"cassandra: {table}: {error}"]
+    found = [tuple(from_cassandra(name, value) for name, value in zip(columns, row)) for row in rows]
+    expected = [tuple(as_cassandra(name, value) for name, value in zip(columns, row)) for row in wanted]
+    return [f"cassandra: {each}" for each in differences(table, expected, found)]
+
+
 def compare(source, copy, session):
     problems, counts = [], {}
     for table in TABLES:
         columns = columns_of(source, table)
         wanted = rows_of(source, table, columns)
         counts[table] = len(wanted)
-        problems += [f"postgres: {each}" for each in differences(table, wanted, rows_of(copy, table, columns))]
-        found = [tuple(from_cassandra(name, value) for name, value in zip(columns, row))
-                 for row in session.execute(f"SELECT {', '.join(columns)} FROM replica.{table}")]
-        expected = [tuple(as_cassandra(name, value) for name, value in zip(columns, row)) for row in wanted]
-        problems += [f"cassandra: {each}" for each in differences(table, expected, found)]
+        problems += copied_by_postgres(copy, table, columns, wanted) + copied_by_cassandra(session, table, columns, wanted)
     return problems, counts
 
 

@@ -1,11 +1,13 @@
 """Makes a source and two empty copies in the sandbox, lets Debezium and Sluice keep the copies, changes the source for a
-while, and compares. With --kills Sluice is killed so often meanwhile."""
+while, takes the lag, and compares. At half time a column is added. With --kills Sluice is killed so often meanwhile, and with
+--outages each copy's database is stopped once."""
 
 import argparse
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +17,7 @@ import psycopg
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster
 from confluent_kafka.admin import AdminClient
+from lag import Lag
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -98,11 +101,21 @@ def start_sluice(log):
     return subprocess.Popen([binary, "run", "-c", HERE / "sluice.yaml"], env=environment, stdout=log, stderr=log)
 
 
+def stop_databases(seconds):
+    """Each copy's database once, for some seconds: one in the second quarter of the time, the other in the last."""
+    for server in ("postgres", "cassandra"):
+        time.sleep(seconds * 0.3)
+        for command in ("stop", "start"):
+            subprocess.run([ROOT / "scripts/sandbox", command, server], check=True)
+            time.sleep(seconds * 0.02)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=float, default=500, help="changes per second")
     parser.add_argument("--kills", type=int, default=0, help="how often Sluice is killed meanwhile")
+    parser.add_argument("--outages", action="store_true", help="each copy's database is stopped once meanwhile")
     parser.add_argument("--seed", type=int)
     options = parser.parse_args()
     source_url, copy_url = os.environ["SLUICE_SOURCE"], os.environ["SLUICE_POSTGRES"]
@@ -126,14 +139,23 @@ def main():
     await_that("Debezium has made the topics", topics_are_there, 90)
     with open(folder / "replica.log", "wb") as log:
         sluice = start_sluice(log)
-        changing = subprocess.Popen([*change, "--seconds", str(options.seconds), *seed])
+        lag = Lag(of(source_url, "shop"), of(copy_url, "replica"), os.environ["SLUICE_CASSANDRA"])
+        changing = subprocess.Popen([*change, "--seconds", str(options.seconds), "--column-at", str(options.seconds / 2), *seed])
+        outages = threading.Thread(target=stop_databases, args=[options.seconds])
+        if options.outages:
+            outages.start()
         for _ in range(options.kills):
             time.sleep(options.seconds / (options.kills + 1))
             sluice.kill()
             sluice.wait()
             sluice = start_sluice(log)
-        if changing.wait() != 0:
+        changed = changing.wait()
+        if options.outages:
+            outages.join()
+        lag.end()
+        if changed != 0:
             raise SystemExit("replica: the changes ended with an error")
+        print(*lag.lines(), sep="\n", flush=True)
         compared = subprocess.run([sys.executable, HERE / "compare.py", "--source", of(source_url, "shop"), "--copy", of(copy_url, "replica"),
                                    "--cassandra", os.environ["SLUICE_CASSANDRA"]], check=False)
         sluice.terminate()
