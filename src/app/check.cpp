@@ -6,6 +6,7 @@
 
 #include "app/rehearse.hpp"
 #include "app/sampler.hpp"
+#include "app/topics.hpp"
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
 #include "sinks/cassandra/inspect.hpp"
@@ -141,19 +142,6 @@ std::string place_of(const TargetConfig& target, const std::string& column) {
     return target.place.line > 0 ? target.place.to_string() : std::string{};
 }
 
-Result<Inspection> inspect(const Config& config, std::string_view lane,
-                           std::span<const Route> routes) {
-    const Deadline deadline = Deadline::in(server_wait);
-    if (lane == postgres_lane) {
-        auto options = postgres_options(config);
-        options.find_shape = shape_finder(config);
-        return postgres::inspect(options, routes, deadline);
-    }
-    auto options = cassandra_options(config);
-    options.find_shape = shape_finder(config);
-    return cassandra::inspect(options, routes, deadline);
-}
-
 void report_inspection(const Config& config, std::string_view lane,
                        const std::vector<std::size_t>& places, const Result<Inspection>& inspection,
                        Report& report) {
@@ -198,9 +186,33 @@ void report_sample(const Config& config, std::string_view lane, Rehearsal& rehea
 
 }  // namespace
 
+Result<Inspection> inspect(const Config& config, std::string_view lane,
+                           std::span<const Route> routes) {
+    const Deadline deadline = Deadline::in(server_wait);
+    if (lane == postgres_lane) {
+        auto options = postgres_options(config);
+        options.find_shape = shape_finder(config);
+        return postgres::inspect(options, routes, deadline);
+    }
+    auto options = cassandra_options(config);
+    options.find_shape = shape_finder(config);
+    return cassandra::inspect(options, routes, deadline);
+}
+
 int check_pipeline(const CheckOptions& options) {
-    const Config& config = options.config;
     Report report;
+    const auto expanded = with_topics(options.config, Deadline::in(server_wait));
+    if (!expanded) {
+        report.problem("kafka", expanded.error());
+        return report.finish();
+    }
+    const Config& config = expanded->config;
+    for (const auto& refused : expanded->refused) {
+        report.problem("kafka", refused);
+    }
+    if (lane_names(config) != lane_names(options.config)) {
+        report.problem("kafka", no_topic(options.config));
+    }
     const Partitions partitions = check_kafka(config, report);
     for (const auto& lane : lane_names(config)) {
         std::vector<std::size_t> places;

@@ -100,6 +100,9 @@ void read_pipeline(const YamlMap& map, Config& config) {
     } else if (!config.routes.empty() && !config.routes.front().topics.empty()) {
         config.pipeline = "sluice-" + config.routes.front().topics.front();
     } else {
+        if (!config.routes.empty() && !config.routes.front().topic_pattern.empty()) {
+            report_missing(map.self(), "pipeline", "pipeline: shop", "--pipeline shop");
+        }
         return;
     }
     if (const auto wrong = refused_name(config.pipeline, pipeline_bytes_max)) {

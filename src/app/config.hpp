@@ -75,13 +75,15 @@ struct HttpConfig {
 
 // A target and where its parts stand in the file, for errors found against the real table.
 struct TargetConfig {
-    Target target;
+    Target target;                      // Its table may be made of something: see TableName.
+    std::vector<std::string> tables{};  // The values of the field that such a name has.
     Place place;
     std::vector<Place> column_places;  // As target.columns.
 };
 
 struct RouteConfig {
     std::vector<std::string> topics;
+    std::string topic_pattern{};  // In place of topics: see TopicPattern.
     Format key_format = Format::string;
     Format value_format = Format::json;
     DuplicateNames duplicate_names = DuplicateNames::refused;

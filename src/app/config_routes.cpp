@@ -2,14 +2,37 @@
 #include <map>
 
 #include "app/config_sections.hpp"
+#include "app/topic_pattern.hpp"
 #include "base/text.hpp"
 
 namespace sluice {
 namespace {
 
+void read_pattern(const YamlReader& reader, RouteConfig& route) {
+    const auto text = reader.text_not_empty();
+    if (!text) {
+        return;
+    }
+    if (!TopicPattern::parse(text->value)) {
+        reader.problem("'" + reader.path() + "' is " + text->shown() +
+                           ", which is no regular expression",
+                       "for example 'shop[.]public[.](.+)'");
+        return;
+    }
+    route.topic_pattern = text->value;
+}
+
 void read_topics(const YamlMap& map, RouteConfig& route) {
     const auto* one = map.find("topic");
     const auto* many = map.find("topics");
+    if (const auto* pattern = map.find("topic_pattern")) {
+        if (one != nullptr || many != nullptr) {
+            pattern->problem("'" + map.self().path() + "' has topics and a topic_pattern",
+                             "keep one of them");
+        }
+        read_pattern(*pattern, route);
+        return;
+    }
     if (one == nullptr && many == nullptr) {
         report_missing(map.self(), "topic", "topic: orders", "--topic orders");
         return;
@@ -112,6 +135,7 @@ std::vector<RouteConfig> read_routes(const YamlReader& list) {
         route.postgres = read_targets(*map, "postgres", Database::postgres);
         route.cassandra = read_targets(*map, "cassandra", Database::cassandra);
         read_formats(*map, route);
+        check_table_names(route, item.context().problems);
         routes.push_back(std::move(route));
     }
     return routes;

@@ -29,6 +29,13 @@ enum class Database : std::uint8_t { postgres, cassandra };
 std::vector<TargetConfig> read_targets(const YamlMap& route, std::string_view name,
                                        Database database);
 void read_table(const YamlReader& reader, Database database, Target& target);
+// `table` and `tables` of a target; the name may be made of something.
+void read_table_name(const YamlMap& target_map, Database database, TargetConfig& config);
+// Why this is no name of a column or a part of a table's, or of a table; nothing where it is.
+std::optional<std::string> refused_identifier(std::string_view name, Database database);
+std::optional<std::string> refused_table(std::string_view name, Database database);
+// Names that are made of what the route's topics don't have.
+void check_table_names(const RouteConfig& route, Problems& problems);
 // A path; nothing where it is none, which is reported, at `place` or the reader's.
 std::optional<Path> parsed_path_at(const YamlReader& reader, std::string_view text,
                                    const Place& place);

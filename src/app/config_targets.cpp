@@ -3,9 +3,7 @@
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
 #include "map/change.hpp"
-#include "sinks/cassandra/definition.hpp"
 #include "sinks/events.hpp"
-#include "sinks/postgres/definition.hpp"
 
 namespace sluice {
 namespace {
@@ -13,12 +11,6 @@ namespace {
 // PostgreSQL's limits of a table's columns and an index's; generous for Cassandra.
 constexpr std::size_t columns_max = 1600;
 constexpr std::size_t key_columns_max = 32;
-
-// Why this is no name of a column or table, or nothing.
-std::optional<std::string> refused_identifier(std::string_view name, Database database) {
-    return database == Database::cassandra ? cassandra::refused_name(name)
-                                           : postgres::refused_name(name);
-}
 
 void read_path(const YamlReader& reader, ColumnSource& column) {
     if (const auto text = reader.text_not_empty()) {
@@ -308,11 +300,7 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
         return config;
     }
     const auto map = reader.map(settings::target);
-    if (const auto* table = map->find("table")) {
-        read_table(*table, database, config.target);
-    } else {
-        report_missing(reader, "table", "table: orders", "--config FILE");
-    }
+    read_table_name(*map, database, config);
     if (const auto* columns = map->find("columns")) {
         read_columns(*columns, database, config);
     }
@@ -334,28 +322,6 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
 }
 
 }  // namespace
-
-void read_table(const YamlReader& reader, Database database, Target& target) {
-    const auto text = reader.text_not_empty();
-    if (!text) {
-        return;
-    }
-    const std::string_view whole = text->value;
-    const auto dot = whole.find('.');
-    auto wrong = refused_identifier(whole.substr(0, dot), database);
-    if (!wrong && dot != std::string_view::npos) {
-        wrong = refused_identifier(whole.substr(dot + 1), database);
-        if (whole.find('.', dot + 1) != std::string_view::npos) {
-            wrong = database == Database::postgres ? "write table or schema.table"
-                                                   : "write table or keyspace.table";
-        }
-    }
-    if (wrong) {
-        reader.problem("'" + reader.path() + "' is " + text->shown(), *wrong);
-        return;
-    }
-    target.table = whole;
-}
 
 std::vector<TargetConfig> read_targets(const YamlMap& route, std::string_view name,
                                        Database database) {

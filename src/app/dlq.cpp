@@ -9,6 +9,7 @@
 
 #include "app/dlq_parts.hpp"
 #include "app/dlq_text.hpp"
+#include "app/topics.hpp"
 #include "sinks/cassandra/letters.hpp"
 #include "sinks/deadletter/letters.hpp"
 #include "sinks/postgres/letters.hpp"
@@ -175,8 +176,18 @@ Result<std::unique_ptr<LetterStore>> open_store(const Config& config, const std:
     return cassandra::open_letters(cassandra_options(config), letters.table, deadline);
 }
 
-int dlq(const DlqOptions& options) {
+int dlq(const DlqOptions& given) {
     const auto log = make_logger("dlq");
+    DlqOptions options = given;
+    const bool routes = given.command == DlqCommand::replay || given.command == DlqCommand::skip;
+    if (routes) {  // The others ask for no topic but that of the dead letters.
+        auto expanded = with_topics(given.config, Deadline::in(server_wait));
+        if (!expanded) {
+            log->error("{}", expanded.error().message());
+            return 3;
+        }
+        options.config = std::move(expanded->config);
+    }
     if (options.command != DlqCommand::skip && !keeps_dead_letters(options.config)) {
         log->error("{}", no_dead_letters(options.config).message());
         return 2;

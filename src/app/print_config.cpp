@@ -239,12 +239,15 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
         return;
     }
     out.line(2, name, "");
-    for (const auto& [target, place, column_places] : targets) {
+    for (const auto& [target, tables, place, column_places] : targets) {
         if (target.table.empty()) {
             out.raw("      - true\n");
             continue;
         }
         out.item(3, "table", quote(target.table));
+        if (!tables.empty()) {
+            out.line(4, "tables", list(tables));
+        }
         print_mode(target, out);
         if (target.ttl) {
             out.line(4, "ttl", quote(target.ttl->spelling));
@@ -277,7 +280,9 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
 }
 
 void print_route(const RouteConfig& route, Printer& out) {
-    if (route.topics.size() == 1) {
+    if (!route.topic_pattern.empty()) {
+        out.item(1, "topic_pattern", quote(route.topic_pattern));
+    } else if (route.topics.size() == 1) {
         out.item(1, "topic", quote(route.topics.front()));
     } else {
         out.item(1, "topics", list(route.topics));

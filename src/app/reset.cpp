@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/topics.hpp"
 #include "app/wiring.hpp"
 #include "kafka/admin.hpp"
 
@@ -63,6 +64,16 @@ Result<void> forget_database(const ResetOptions& options, const std::vector<std:
     return {};
 }
 
+Result<void> forget(const ResetOptions& options) {
+    SLUICE_ASSIGN(const auto expanded, with_topics(options.config, Deadline::in(server_wait)));
+    const auto topics = topics_of(expanded.config, options.lane);
+    if (topics.empty()) {
+        return fail(no_topic(options.config));
+    }
+    SLUICE_TRY(forget_group(options, topics));
+    return forget_database(options, topics);
+}
+
 }  // namespace
 
 int reset(const ResetOptions& options) {
@@ -77,11 +88,7 @@ int reset(const ResetOptions& options) {
             return 1;
         }
     }
-    const auto topics = topics_of(options.config, options.lane);
-    auto done = forget_group(options, topics);
-    if (done) {
-        done = forget_database(options, topics);
-    }
+    const auto done = forget(options);
     if (!done) {
         log->error("{}", done.error().message());
         return 3;

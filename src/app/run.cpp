@@ -8,9 +8,9 @@
 #include <csignal>
 
 #include "app/display.hpp"
+#include "app/followed_lane.hpp"
 #include "app/instance_lock.hpp"
 #include "app/lane.hpp"
-#include "app/sampler.hpp"
 #include "app/status_pages.hpp"
 #include "app/wiring.hpp"
 #include "base/check.hpp"
@@ -80,7 +80,7 @@ public:
           pages_(Bytes{static_cast<std::size_t>(options.config.memory)}) {
         for (const auto& name : lane_names(options.config)) {
             lanes_.push_back(
-                make_lane(options.config, name, options.until_end, shape_finder(options.config)));
+                std::make_unique<FollowedLane>(options.config, name, options.until_end));
         }
     }
 
@@ -150,6 +150,9 @@ private:
                 // Who is told to stop is likely to be back.
                 stop_all(std::chrono::milliseconds{options_.config.drain_timeout_ms},
                          kafka::Membership::kept);
+            }
+            for (const auto& lane : lanes_) {
+                lane->follow();
             }
             const auto now = statuses();
             if (server_) {
@@ -279,7 +282,7 @@ private:
     EndSignals& signals_;
     Display display_;
     Logger log_;
-    std::vector<std::unique_ptr<Lane>> lanes_;
+    std::vector<std::unique_ptr<FollowedLane>> lanes_;
     StatusPages pages_;
     std::unique_ptr<http::Server> server_;
     bool stopping_ = false;

@@ -143,6 +143,25 @@ Admin::Admin(Admin&&) noexcept = default;
 Admin& Admin::operator=(Admin&&) noexcept = default;
 Admin::~Admin() = default;
 
+Result<std::vector<std::string>> Admin::topics(Deadline deadline) {
+    const struct rd_kafka_metadata* found = nullptr;
+    const auto code = rd_kafka_metadata(impl_->client, 1, nullptr, &found,
+                                        std::max(deadline.left_ms(), 1));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        auto trouble = serve_troubles(*impl_);
+        return fail(trouble && trouble->action != Action::retry
+                        ? *std::move(trouble)
+                        : impl_->troubles.explain(make_error(code, "kafka.topics", {})));
+    }
+    std::vector<std::string> names;
+    for (const auto& topic : std::span(found->topics, static_cast<std::size_t>(found->topic_cnt))) {
+        names.emplace_back(topic.topic);
+    }
+    rd_kafka_metadata_destroy(found);
+    impl_->troubles.reached();
+    return names;
+}
+
 Result<std::vector<TopicInfo>> Admin::describe(std::span<const std::string> topics,
                                                Deadline deadline) {
     std::vector<TopicInfo> out;

@@ -45,6 +45,8 @@ public:
     Admin& operator=(Admin&&) noexcept;
     ~Admin();
 
+    // The names of all topics that we may describe, in no order.
+    Result<std::vector<std::string>> topics(Deadline deadline);
     // One entry a name, in order; fails as a whole only when no broker answers.
     Result<std::vector<TopicInfo>> describe(std::span<const std::string> topics, Deadline deadline);
     Result<std::vector<Offset>> offsets(std::span<const TopicPartition> partitions,

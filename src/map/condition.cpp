@@ -48,4 +48,13 @@ bool holds_of_tombstone(const Condition& condition, const Event& event, const Uu
     });
 }
 
+bool takes(const Target& target, const Event& event, const Uuid& topic_id) {
+    const auto is_so = [&](const Condition& condition) {
+        return is_keyed(target.mode) && event.value.null
+                   ? holds_of_tombstone(condition, event, topic_id)
+                   : holds(condition, event, topic_id);
+    };
+    return (!target.when || is_so(*target.when)) && (!target.branch || is_so(target.branch->mine));
+}
+
 }  // namespace sluice

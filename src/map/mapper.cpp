@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "map/condition.hpp"
 #include "map/refusals.hpp"
 
@@ -26,23 +27,43 @@ Result<void> check_path(const Route& route, const Target& target, const Path& pa
         "set `" + side + ": json` in the route, or use `" + side + "`"));
 }
 
+Result<void> check_condition(const Route& route, const Target& target, const Condition& condition) {
+    for (const auto& term : condition.terms) {
+        SLUICE_TRY(check_path(route, target, term.path));
+        const auto mistake = target.mode == Mode::changes ? mistake_in_change_condition(term.path)
+                                                          : std::nullopt;
+        if (mistake) {
+            return fail(wrong_target(target, mistake->detail, mistake->hint));
+        }
+    }
+    return {};
+}
+
 // Those that fill no column.
 Result<void> check_other_paths(const Route& route, const Target& target) {
     if (target.ttl) {
         SLUICE_TRY(check_path(route, target, *target.ttl));
     }
     for (const auto* condition : {&target.when, &target.deleted}) {
-        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
-            SLUICE_TRY(check_path(route, target, term.path));
-            const auto mistake = target.mode == Mode::changes
-                                     ? mistake_in_change_condition(term.path)
-                                     : std::nullopt;
-            if (mistake) {
-                return fail(wrong_target(target, mistake->detail, mistake->hint));
-            }
+        if (*condition) {
+            SLUICE_TRY(check_condition(route, target, **condition));
         }
     }
-    return {};
+    return target.branch ? check_condition(route, target, target.branch->mine) : Result<void>{};
+}
+
+// No row, unless the record is of none of the tables that it was to choose between.
+Result<std::span<const Row>> in_no_table(const Target& target, const Event& event,
+                                         const Uuid& topic_id) {
+    const bool chooses = target.branch && !event.value.null &&
+                         (!target.when || holds(*target.when, event, topic_id));
+    if (!chooses || holds(target.branch->anyone, event, topic_id)) {
+        return std::span<const Row>{};
+    }
+    const auto& term = target.branch->anyone.terms.front();
+    return fail(rejected_record(
+        event, {}, "`" + term.path.spelling + "` names none of the tables " + join(term.values),
+        "add it to `tables`, or leave such records out by `when`"));
 }
 
 }  // namespace
@@ -106,9 +127,8 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
 
 Result<std::span<const Row>> Mapper::map(const Event& event, const Uuid& topic_id) {
     const bool tombstone = is_keyed(target_->mode) && event.value.null;
-    if (target_->when && !(tombstone ? holds_of_tombstone(*target_->when, event, topic_id)
-                                     : holds(*target_->when, event, topic_id))) {
-        return std::span<const Row>{};
+    if (!takes(*target_, event, topic_id)) {
+        return in_no_table(*target_, event, topic_id);
     }
     if (changes_) {
         return changes_->map(event, topic_id);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "map/condition.hpp"
 #include "map/shape.hpp"
 
 namespace sluice {
@@ -45,6 +46,9 @@ void TableSample::add_column(const ColumnSource& source) {
 }
 
 void TableSample::add(const Event& event) {
+    if (!takes(target_, event, no_topic)) {
+        return;
+    }
     see_key(event);
     const Path fields = fields_path(target_);
     const bool row = !event.value.null && (target_.mode != Mode::changes ||

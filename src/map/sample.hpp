@@ -18,7 +18,8 @@ class TableSample {
 public:
     explicit TableSample(const Target& target);
 
-    // A tombstone tells of the key alone. In mode changes an event without a row tells nothing.
+    // A record that the target does not take tells nothing, a tombstone of the key alone. In mode
+    // changes an event without a row tells nothing.
     void add(const Event& event);
     // Columns that the configuration names first; where it names none, those that were found.
     [[nodiscard]] TableShape shape() const;

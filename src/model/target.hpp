@@ -65,6 +65,12 @@ struct Condition {
     std::vector<Term> terms;  // All of them hold.
 };
 
+// One of several tables that a field of the record chooses between.
+struct Branch {
+    Condition mine;    // The records of this table.
+    Condition anyone;  // Those of all of these tables; others are rejected.
+};
+
 struct ColumnSource {
     std::string column;
     Path path;
@@ -101,6 +107,7 @@ struct Target {
     // Records that are the target's at all, and those that delete their row.
     std::optional<Condition> when;
     std::optional<Condition> deleted;
+    std::optional<Branch> branch;
     // What stands in the place of a value that the source did not send, so that what is stored
     // stays; in `changes` Debezium's where it is not said.
     std::optional<std::string> unavailable;

@@ -160,7 +160,7 @@ class Sluice:
         return path
 
     def config(self, topic, routes, database=None, keyspace=None, **settings):
-        """A configuration file; `routes` is the YAML below `- topic:`, indented as it is."""
+        """A configuration file; `routes` is the YAML below `- topic:`, indented as it is. `reads` stands in that line's place."""
         head = [f"pipeline: {settings.get('pipeline', topic.name)}"]
         head += [f"{name}: {settings[name]}" for name in ("instance", "start_timeout", "drain_timeout", "dead_letters", "http",
                                                           "memory")
@@ -177,7 +177,7 @@ class Sluice:
                      f"  keyspace: {keyspace.name}",
                      f"  username: {settings.get('username', 'cassandra')}"]
             head += [f"  rows_per_s_max: {settings['cassandra_rate']}"] if "cassandra_rate" in settings else []
-        head += ["routes:", f"  - topic: {topic.name}"]
+        head += ["routes:", settings.get("reads", f"  - topic: {topic.name}")]
         return self.write_file("\n".join(head) + "\n" + routes.strip("\n") + "\n")
 
     def drain_file(self, file, timeout=60):

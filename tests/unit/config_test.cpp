@@ -72,6 +72,8 @@ routes:
   - topics: [logs, "null", 'audit.v1']
     value: string
     cassandra: true
+  - topic_pattern: 'shop[.](\d+)\.x'
+    postgres: {table: "{1}_{value.type}", tables: [click, view]}
 instance: host-1
 memory: 400MiB
 )";
@@ -130,7 +132,7 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(config.postgres->rows_per_s_max, 5000);
     EXPECT_EQ(config.cassandra->rows_per_s_max, 20'000);
 
-    ASSERT_EQ(config.routes.size(), 2U);
+    ASSERT_EQ(config.routes.size(), 3U);
     const auto& orders = config.routes[0].postgres.at(0);
     EXPECT_EQ(orders.target.table, "public.orders");
     EXPECT_EQ(orders.target.mode, Mode::upsert);
