@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 2> line_formats{"json", "string"};
 constexpr const char* main_footer = R"(Examples:
   sluice run --brokers localhost:9092 --topic events \
              --postgres postgresql://localhost/app --cassandra localhost:9042/app
-  sluice check -c sluice.yaml
+  sluice init --brokers localhost:9092 --topic events --postgres postgresql://localhost/app
   sluice check -c sluice.yaml --sample 1000
   sluice produce --topic events --brokers localhost:9092 --file events.ndjson
   sluice dlq list -c sluice.yaml
@@ -45,6 +45,11 @@ constexpr const char* run_footer = R"(Examples:
 constexpr const char* check_footer = R"(Examples:
   sluice check -c sluice.yaml
   sluice check --brokers localhost:9092 --topic orders --postgres postgresql://localhost/shop)";
+
+constexpr const char* init_footer = R"(Examples:
+  sluice init --brokers localhost:9092 --topic orders \
+              --postgres postgresql://localhost/shop > sluice.yaml
+  sluice init --brokers k1 --topic orders,returns --cassandra c1/shop --sample 10000)";
 
 constexpr const char* reset_footer = R"(Examples:
   sluice reset -c sluice.yaml --lane postgres
@@ -79,6 +84,7 @@ struct Parser {
     CLI::App app{"Streams Kafka topics into PostgreSQL and Cassandra.", "sluice"};
     CLI::App* run = nullptr;
     CLI::App* check = nullptr;
+    CLI::App* init = nullptr;
     CLI::App* produce = nullptr;
     CLI::App* reset = nullptr;
 
@@ -98,6 +104,7 @@ struct Parser {
                  {"--log-format", "", "FORMAT", "Options", "text or json (default: text)"});
         add_run();
         add_check();
+        add_init();
         add_produce();
         add_reset();
         dlq.add(app, values, flag_footer);
@@ -124,6 +131,15 @@ struct Parser {
                  {"--sample", "", "N", "Checking",
                   "also tell what would become of about N records of each topic"});
         add_pipeline_flags(*check, values);
+    }
+    void add_init() {
+        init = app.add_subcommand("init", "Propose a configuration from what a topic holds")
+                   ->group("Commands");
+        init->footer(with_flag_footer(init_footer));
+        add_flag(*init, values,
+                 {"--sample", "", "N", "Proposing",
+                  "look at about N records of each topic (default: 1000)"});
+        add_proposal_flags(*init, values);
     }
     void add_produce() {
         produce = app.add_subcommand("produce", "Send lines of a file or of stdin to a topic")
@@ -346,6 +362,9 @@ void act(Parser& parser, Flags& flags, const ConfigChecks& checks, CommandLine& 
                                 parser.print_config};
     } else if (parser.check->parsed()) {
         out.action = CheckOptions{*std::move(config), sample};
+    } else if (parser.init->parsed()) {
+        out.action = InitOptions{*std::move(config),
+                                 static_cast<std::size_t>(sample.value_or(1000))};
     } else if (parser.dlq.parsed()) {
         parser.dlq.options.config = *std::move(config);
         out.action = std::move(parser.dlq.options);

@@ -29,6 +29,11 @@ struct CheckOptions {
     std::optional<int> sample;  // Records of each topic that are tried; nothing: none.
 };
 
+struct InitOptions {
+    Config config;              // The servers, and the topics as the only route.
+    std::size_t sample = 1000;  // Records of each topic that are looked at.
+};
+
 struct ResetOptions {
     Config config;
     std::string lane;  // "postgres" or "cassandra"; one that `config` has.
@@ -71,7 +76,8 @@ struct CommandLine {
     LogFormat log_format = LogFormat::text;
     // For the log, once it is there: a password that others can see.
     std::vector<std::string> warnings;
-    std::variant<CliExit, RunOptions, CheckOptions, ResetOptions, ProduceOptions, DlqOptions>
+    std::variant<CliExit, RunOptions, CheckOptions, InitOptions, ResetOptions, ProduceOptions,
+                 DlqOptions>
         action;
 };
 

@@ -253,6 +253,14 @@ void add_pipeline_flags(CLI::App& command, FlagValues& values) {
     }
 }
 
+void add_proposal_flags(CLI::App& command, FlagValues& values) {
+    for (const auto& flag : pipeline_flags) {
+        if (flag.setting != "routes[].key" && flag.setting != "routes[].value") {
+            add_flag(command, values, flag);
+        }
+    }
+}
+
 void add_config_flag(CLI::App& command, FlagValues& values) {
     add_flag(command, values, config_flag);
 }

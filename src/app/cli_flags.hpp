@@ -30,6 +30,8 @@ struct Flag {
 void add_flag(CLI::App& command, FlagValues& values, const Flag& flag);
 // --config and all flags that stand for settings; or just --config; or the brokers and -X.
 void add_pipeline_flags(CLI::App& command, FlagValues& values);
+// Those of which a configuration can be proposed: all but --config and how records are read.
+void add_proposal_flags(CLI::App& command, FlagValues& values);
 void add_config_flag(CLI::App& command, FlagValues& values);
 void add_kafka_flags(CLI::App& command, FlagValues& values);
 

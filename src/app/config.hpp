@@ -75,7 +75,7 @@ struct HttpConfig {
 
 // A target and where its parts stand in the file, for errors found against the real table.
 struct TargetConfig {
-    Target target;                      // Its table may be made of something: see TableName.
+    Target target;                      // Its table may be made of something: see TableTemplate.
     std::vector<std::string> tables{};  // The values of the field that such a name has.
     Place place;
     std::vector<Place> column_places;  // As target.columns.

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "app/config_sections.hpp"
-#include "app/table_name.hpp"
+#include "app/table_template.hpp"
 #include "app/topic_pattern.hpp"
 #include "map/change.hpp"
 #include "sinks/cassandra/definition.hpp"
@@ -11,23 +11,23 @@
 namespace sluice {
 namespace {
 
-std::optional<TableName> read_made_name(const YamlReader& reader, const Text& text,
-                                        Database database, Target& target) {
-    auto name = parse_table_name(text.value);
+std::optional<TableTemplate> read_made_name(const YamlReader& reader, const Text& text,
+                                            Database database, Target& target) {
+    auto name = parse_table_template(text.value);
     if (!name) {
         reader.problem("'" + reader.path() + "' is " + text.shown() + ": " + name.error().detail,
                        name.error().hint);
         return std::nullopt;
     }
     const TopicMatch any{.topic = "t", .groups = std::vector<std::string>(9, "t")};
-    if (const auto wrong = refused_table(fill_table_name(*name, any, "t"), database)) {
+    if (const auto wrong = refused_table(fill_table_template(*name, any, "t"), database)) {
         reader.problem("'" + reader.path() + "' is " + text.shown(), *wrong);
     }
     target.table = text.value;
     return *std::move(name);
 }
 
-void read_tables(const YamlReader& reader, Database database, const TableName& name,
+void read_tables(const YamlReader& reader, Database database, const TableTemplate& name,
                  TargetConfig& config) {
     const auto texts = reader.texts(false);
     if (!texts) {
@@ -36,7 +36,8 @@ void read_tables(const YamlReader& reader, Database database, const TableName& n
     const TopicMatch any{.topic = "t", .groups = std::vector<std::string>(9, "t")};
     Problems& problems = reader.context().problems;
     for (const auto& [text, place] : *texts) {
-        if (const auto wrong = refused_table(fill_table_name(name, any, text.value), database)) {
+        if (const auto wrong = refused_table(fill_table_template(name, any, text.value),
+                                             database)) {
             problems.add(place, "'" + reader.path() + "' names " + text.shown(), *wrong);
         }
         if (std::ranges::find(config.tables, text.value) != config.tables.end()) {
@@ -87,7 +88,7 @@ void read_table_name(const YamlMap& map, Database database, TargetConfig& config
         return;
     }
     const auto text = table->text();
-    std::optional<TableName> name;
+    std::optional<TableTemplate> name;
     if (text && text->value.find_first_of("{}") != std::string::npos) {
         name = read_made_name(*table, *text, database, config.target);
     } else {
@@ -115,7 +116,7 @@ void check_table_names(const RouteConfig& route, Problems& problems) {
     const std::size_t groups = pattern ? pattern->groups() : 0;
     for (const auto* targets : {&route.postgres, &route.cassandra}) {
         for (const auto& [target, tables, place, column_places] : *targets) {
-            const auto name = parse_table_name(target.table);
+            const auto name = parse_table_template(target.table);
             if (!name) {
                 continue;  // It was told.
             }

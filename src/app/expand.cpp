@@ -6,7 +6,7 @@
 #include <set>
 
 #include "app/config_sections.hpp"
-#include "app/table_name.hpp"
+#include "app/table_template.hpp"
 #include "app/topic_pattern.hpp"
 #include "base/check.hpp"
 
@@ -54,16 +54,16 @@ std::vector<std::vector<TopicMatch>> topics_by_route(const Config& config,
     return found;
 }
 
-TableName name_of(const TargetConfig& target) {
-    auto name = parse_table_name(target.target.table);
+TableTemplate name_of(const TargetConfig& target) {
+    auto name = parse_table_template(target.target.table);
     check(name.has_value(), "the configuration was read");
     return *std::move(name);
 }
 
 bool depends_on_topic(const RouteConfig& route) {
     const auto does = [](const TargetConfig& target) {
-        const TableName name = name_of(target);
-        return name.has(TableName::Part::topic) || name.has(TableName::Part::group);
+        const TableTemplate name = name_of(target);
+        return name.has(TableTemplate::Part::topic) || name.has(TableTemplate::Part::group);
     };
     return std::ranges::any_of(route.postgres, does) || std::ranges::any_of(route.cassandra, does);
 }
@@ -89,12 +89,12 @@ Result<std::vector<TargetConfig>> expand_targets(const std::vector<TargetConfig>
                                                  Database database, const TopicMatch& topic) {
     std::vector<TargetConfig> out;
     for (const auto& from : targets) {
-        const TableName name = name_of(from);
+        const TableTemplate name = name_of(from);
         const auto values = name.field ? from.tables : std::vector<std::string>{""};
         for (const auto& value : values) {
             TargetConfig target = from;
             target.tables.clear();
-            target.target.table = fill_table_name(name, topic, value);
+            target.target.table = fill_table_template(name, topic, value);
             if (name.field) {
                 target.target.branch = Branch{.mine = one_of(*name.field, {value}),
                                               .anyone = one_of(*name.field, from.tables)};

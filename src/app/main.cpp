@@ -7,6 +7,7 @@
 #include "app/check.hpp"
 #include "app/cli.hpp"
 #include "app/dlq.hpp"
+#include "app/init.hpp"
 #include "app/produce.hpp"
 #include "app/reset.hpp"
 #include "app/run.hpp"
@@ -28,6 +29,7 @@ int act(const RunOptions& options) {
     return run(options);
 }
 int act(const CheckOptions& options) { return check_pipeline(options); }
+int act(const InitOptions& options) { return init(options); }
 int act(const ResetOptions& options) { return reset(options); }
 int act(const ProduceOptions& options) { return produce(options); }
 int act(const DlqOptions& options) { return dlq(options); }

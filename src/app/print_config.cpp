@@ -1,3 +1,5 @@
+#include "app/print_config.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -10,8 +12,6 @@
 
 namespace sluice {
 namespace {
-
-constexpr std::string_view not_shown = "  # given in plain text, not shown here";
 
 bool is_word(std::string_view text) {
     constexpr std::string_view inside = "_.-/@:";
@@ -48,15 +48,61 @@ std::string quote_spelling(std::string_view spelling) {
     return out + "\"";
 }
 
-std::string quote(std::string_view text) { return quote_spelling(escape_references(text)); }
+}  // namespace
 
-std::string list(const std::vector<std::string>& texts) {
+std::string yaml_text(std::string_view text) { return quote_spelling(escape_references(text)); }
+
+std::string yaml_list(const std::vector<std::string>& texts) {
     std::string out;
     for (const auto& text : texts) {
-        out.append(out.empty() ? "" : ", ").append(quote(text));
+        out.append(out.empty() ? "" : ", ").append(yaml_text(text));
     }
     return "[" + out + "]";
 }
+
+std::string yaml_column(const ColumnSource& column) {
+    if (column.path.source == Source::constant) {
+        return "{constant: " + yaml_text(column.path.name) + "}";
+    }
+    const std::string path = yaml_text(column.path.spelling);
+    const std::string otherwise = column.otherwise ? ", default: " + yaml_text(*column.otherwise)
+                                                   : "";
+    if (column.reading.unit != TimeUnit::none) {
+        const auto index = static_cast<std::size_t>(column.reading.unit) - 1;
+        return "{from: " + path + ", unit: " + std::string(settings::units[index]) + otherwise +
+               "}";
+    }
+    if (column.reading.encoding != BytesEncoding::none) {
+        const auto index = static_cast<std::size_t>(column.reading.encoding) - 1;
+        const auto& scale = column.reading.scale;
+        return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) +
+               (scale ? ", scale: " + std::to_string(*scale) : "") + otherwise + "}";
+    }
+    if (column.otherwise) {
+        return "{from: " + path + otherwise + "}";
+    }
+    return path;
+}
+
+// {value.type: [a, b]}
+std::string yaml_condition(const Condition& condition) {
+    std::vector<std::string> terms;
+    for (const auto& term : condition.terms) {
+        std::vector<std::string> values;
+        for (const auto& value : term.values) {
+            values.push_back(yaml_text(value));
+        }
+        if (term.or_nothing) {
+            values.emplace_back("null");
+        }
+        terms.push_back(yaml_text(term.path.spelling) + ": [" + join(values) + "]");
+    }
+    return "{" + join(terms) + "}";
+}
+
+namespace {
+
+constexpr std::string_view not_shown = "  # given in plain text, not shown here";
 
 std::string duration(std::int64_t ms) {
     return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
@@ -84,7 +130,7 @@ public:
     }
     void optional(int depth, std::string_view name, const std::optional<std::string>& value) {
         if (value) {
-            line(depth, name, quote(*value));
+            line(depth, name, yaml_text(*value));
         }
     }
     void raw(std::string_view text) { out_.append(text); }
@@ -114,9 +160,9 @@ std::string variable_for(std::string_view property) {
 
 void print_kafka(const KafkaConfig& kafka, Printer& out) {
     out.line(0, "kafka", "");
-    out.line(1, "brokers", list(kafka.brokers));
+    out.line(1, "brokers", yaml_list(kafka.brokers));
     if (kafka.start.given) {
-        out.line(1, "start", quote(kafka.start.spelling));
+        out.line(1, "start", yaml_text(kafka.start.spelling));
     }
     if (!kafka.properties.empty()) {
         out.line(1, "properties", "");
@@ -131,7 +177,7 @@ void print_kafka(const KafkaConfig& kafka, Printer& out) {
             out.line(2, quote_spelling(name), secret(spelling, variable_for(name)));
         } else {
             out.line(2, quote_spelling(name),
-                     spelling.empty() ? quote(value) : quote_spelling(spelling));
+                     spelling.empty() ? yaml_text(value) : quote_spelling(spelling));
         }
     }
 }
@@ -145,68 +191,29 @@ void print_rate(const std::optional<int>& rows_per_s_max, Printer& out) {
 void print_postgres(const PostgresConfig& postgres, Printer& out) {
     const PostgresConfig defaults;
     out.line(0, "postgres", "");
-    out.line(1, "url", quote(postgres.url));
+    out.line(1, "url", yaml_text(postgres.url));
     out.optional(1, "user", postgres.user);
     if (postgres.password) {
         out.line(1, "password", secret(postgres.password->spelling, "PGPASSWORD"));
     }
     out.line(1, "pool", std::to_string(postgres.pool));
     if (postgres.schema != defaults.schema) {
-        out.line(1, "schema", quote(postgres.schema));
+        out.line(1, "schema", yaml_text(postgres.schema));
     }
     print_rate(postgres.rows_per_s_max, out);
 }
 
 void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
     out.line(0, "cassandra", "");
-    out.line(1, "hosts", list(cassandra.hosts));
+    out.line(1, "hosts", yaml_list(cassandra.hosts));
     out.optional(1, "local_dc", cassandra.local_dc);
-    out.line(1, "keyspace", quote(cassandra.keyspace));
-    out.line(1, "consistency", quote(cassandra.consistency));
+    out.line(1, "keyspace", yaml_text(cassandra.keyspace));
+    out.line(1, "consistency", yaml_text(cassandra.consistency));
     out.optional(1, "username", cassandra.username);
     if (cassandra.password) {
         out.line(1, "password", secret(cassandra.password->spelling, "CASSANDRA_PASSWORD"));
     }
     print_rate(cassandra.rows_per_s_max, out);
-}
-
-std::string column_value(const ColumnSource& column) {
-    if (column.path.source == Source::constant) {
-        return "{constant: " + quote(column.path.name) + "}";
-    }
-    const std::string path = quote(column.path.spelling);
-    const std::string otherwise = column.otherwise ? ", default: " + quote(*column.otherwise) : "";
-    if (column.reading.unit != TimeUnit::none) {
-        const auto index = static_cast<std::size_t>(column.reading.unit) - 1;
-        return "{from: " + path + ", unit: " + std::string(settings::units[index]) + otherwise +
-               "}";
-    }
-    if (column.reading.encoding != BytesEncoding::none) {
-        const auto index = static_cast<std::size_t>(column.reading.encoding) - 1;
-        const auto& scale = column.reading.scale;
-        return "{from: " + path + ", encoding: " + std::string(settings::encodings[index]) +
-               (scale ? ", scale: " + std::to_string(*scale) : "") + otherwise + "}";
-    }
-    if (column.otherwise) {
-        return "{from: " + path + otherwise + "}";
-    }
-    return path;
-}
-
-// {value.type: [a, b]}
-std::string condition(const Condition& condition) {
-    std::vector<std::string> terms;
-    for (const auto& term : condition.terms) {
-        std::vector<std::string> values;
-        for (const auto& value : term.values) {
-            values.push_back(quote(value));
-        }
-        if (term.or_nothing) {
-            values.emplace_back("null");
-        }
-        terms.push_back(quote(term.path.spelling) + ": [" + join(values) + "]");
-    }
-    return "{" + join(terms) + "}";
 }
 
 void print_mode(const Target& target, Printer& out) {
@@ -215,18 +222,18 @@ void print_mode(const Target& target, Printer& out) {
         return;
     }
     if (!target.key.empty()) {
-        out.line(4, "key", list(target.key));
+        out.line(4, "key", yaml_list(target.key));
     }
     if (target.mode == Mode::upsert_newer) {
-        out.line(4, "version", quote(target.version));
+        out.line(4, "version", yaml_text(target.version));
     } else {
         out.line(4, "absent", target.absent_is_null ? "null" : "keep");
     }
     if (target.deleted) {
-        out.line(4, "deleted", "{when: " + condition(*target.deleted) + "}");
+        out.line(4, "deleted", "{when: " + yaml_condition(*target.deleted) + "}");
     }
     if (target.unavailable) {
-        out.line(4, "unavailable", quote(*target.unavailable));
+        out.line(4, "unavailable", yaml_text(*target.unavailable));
     }
 }
 
@@ -244,25 +251,25 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
             out.raw("      - true\n");
             continue;
         }
-        out.item(3, "table", quote(target.table));
+        out.item(3, "table", yaml_text(target.table));
         if (!tables.empty()) {
-            out.line(4, "tables", list(tables));
+            out.line(4, "tables", yaml_list(tables));
         }
         print_mode(target, out);
         if (target.ttl) {
-            out.line(4, "ttl", quote(target.ttl->spelling));
+            out.line(4, "ttl", yaml_text(target.ttl->spelling));
         }
         if (target.ttl_s) {
             out.line(4, "ttl", std::to_string(*target.ttl_s) + "s");
         }
         if (target.when) {
-            out.line(4, "when", condition(*target.when));
+            out.line(4, "when", yaml_condition(*target.when));
         }
         if (target.create) {
             const auto& key = target.create->partition_key;
             out.line(4, "create",
                      "{sample: " + std::to_string(target.create->sample) +
-                         (key.empty() ? "" : ", partition_key: " + list(key)) + "}");
+                         (key.empty() ? "" : ", partition_key: " + yaml_list(key)) + "}");
         }
         if (target.adds_columns) {
             out.line(4, "evolve", "add_columns");
@@ -271,21 +278,21 @@ void print_targets(std::string_view name, const std::vector<TargetConfig>& targe
             out.line(4, "columns", "");
         }
         for (const auto& column : target.columns) {
-            out.line(5, quote_spelling(column.column), column_value(column));
+            out.line(5, quote_spelling(column.column), yaml_column(column));
         }
         if (target.others) {
-            out.line(5, quote("*"), quote(target.others->spelling + ".*"));
+            out.line(5, yaml_text("*"), yaml_text(target.others->spelling + ".*"));
         }
     }
 }
 
 void print_route(const RouteConfig& route, Printer& out) {
     if (!route.topic_pattern.empty()) {
-        out.item(1, "topic_pattern", quote(route.topic_pattern));
+        out.item(1, "topic_pattern", yaml_text(route.topic_pattern));
     } else if (route.topics.size() == 1) {
-        out.item(1, "topic", quote(route.topics.front()));
+        out.item(1, "topic", yaml_text(route.topics.front()));
     } else {
-        out.item(1, "topics", list(route.topics));
+        out.item(1, "topics", yaml_list(route.topics));
     }
     out.line(2, "key", settings::formats[static_cast<std::size_t>(route.key_format)]);
     out.line(2, "value", settings::formats[static_cast<std::size_t>(route.value_format)]);
@@ -300,7 +307,7 @@ void print_route(const RouteConfig& route, Printer& out) {
 
 std::string print_config(const Config& config) {
     Printer out;
-    out.line(0, "pipeline", quote(config.pipeline));
+    out.line(0, "pipeline", yaml_text(config.pipeline));
     out.optional(0, "instance", config.instance);
     print_kafka(config.kafka, out);
     if (config.postgres) {
@@ -310,10 +317,10 @@ std::string print_config(const Config& config) {
         print_cassandra(*config.cassandra, out);
     }
     if (!config.dead_letters.table.empty()) {
-        out.line(0, "dead_letters", "{table: " + quote(config.dead_letters.table) + "}");
+        out.line(0, "dead_letters", "{table: " + yaml_text(config.dead_letters.table) + "}");
     }
     if (!config.dead_letters.topic.empty()) {
-        out.line(0, "dead_letters", "{topic: " + quote(config.dead_letters.topic) + "}");
+        out.line(0, "dead_letters", "{topic: " + yaml_text(config.dead_letters.topic) + "}");
     }
     out.line(0, "routes", "");
     for (const auto& route : config.routes) {
@@ -321,7 +328,7 @@ std::string print_config(const Config& config) {
     }
     if (config.http) {
         out.line(0, "http", "");
-        out.line(1, "listen", quote(config.http->listen));
+        out.line(1, "listen", yaml_text(config.http->listen));
     }
     const Config defaults;
     if (config.start_timeout_ms != defaults.start_timeout_ms) {

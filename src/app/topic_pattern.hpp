@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "app/table_name.hpp"
+#include "app/table_template.hpp"
 
 namespace sluice {
 

@@ -274,7 +274,8 @@ struct Mistake {
 TEST(Cli, MistakesSayWhatToDo) {
     const std::vector<Mistake> mistakes{
         {{"rnu"},
-         "'rnu' is no command; allowed: run, check, produce, reset, dlq; did you mean 'run'?"},
+         "'rnu' is no command; allowed: run, check, init, produce, reset, dlq; did you mean "
+         "'run'?"},
         {{"run", "--brokrs=k"}, "unknown flag '--brokrs'; did you mean '--brokers'?\n`sluice run"},
         {{"run", "--verbose"}, "unknown flag '--verbose'\n`sluice run --help` lists"},
         {{"run", "--topic"}, "--topic: 1 required NAME[,NAME] missing\n"},

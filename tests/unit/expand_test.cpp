@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/table_name.hpp"
+#include "app/table_template.hpp"
 #include "app/topic_pattern.hpp"
 #include "config_fixture.hpp"
 

@@ -20,7 +20,7 @@ struct TopicMatch {
     std::vector<std::string> groups;  // The first is {1}.
 };
 
-struct TableName {
+struct TableTemplate {
     enum class Part : std::uint8_t { text, topic, group, field };
     struct Piece {
         Part part = Part::text;
@@ -37,9 +37,10 @@ struct TableName {
 
 // Fails with Action::configure: a brace without its other, or something between that is none of
 // {topic}, {1} to {9} and a path.
-Result<TableName> parse_table_name(std::string_view text);
+Result<TableTemplate> parse_table_template(std::string_view text);
 
 // What is of the topic has `_` in the place of what is no letter, digit or `_`.
-std::string fill_table_name(const TableName& name, const TopicMatch& topic, std::string_view field);
+std::string fill_table_template(const TableTemplate& name, const TopicMatch& topic,
+                                std::string_view field);
 
 }  // namespace sluice

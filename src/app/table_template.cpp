@@ -1,4 +1,4 @@
-#include "app/table_name.hpp"
+#include "app/table_template.hpp"
 
 #include <algorithm>
 
@@ -12,13 +12,13 @@ namespace {
 constexpr std::string_view what_may_stand =
     "between braces stands topic, a group of topic_pattern such as 1, or a path such as value.type";
 
-Result<TableName::Piece> parse_placeholder(std::string_view text, TableName& name) {
-    using Piece = TableName::Piece;
+Result<TableTemplate::Piece> parse_placeholder(std::string_view text, TableTemplate& name) {
+    using Piece = TableTemplate::Piece;
     if (text == "topic") {
-        return Piece{.part = TableName::Part::topic, .text = {}};
+        return Piece{.part = TableTemplate::Part::topic, .text = {}};
     }
     if (text.size() == 1 && text.front() >= '1' && text.front() <= '9') {
-        return Piece{.part = TableName::Part::group,
+        return Piece{.part = TableTemplate::Part::group,
                      .text = {},
                      .group = static_cast<std::size_t>(text.front() - '0')};
     }
@@ -32,7 +32,7 @@ Result<TableName::Piece> parse_placeholder(std::string_view text, TableName& nam
                            "keep one of them");
     }
     name.field = *std::move(path);
-    return Piece{.part = TableName::Part::field, .text = {}};
+    return Piece{.part = TableTemplate::Part::field, .text = {}};
 }
 
 std::string of_topic(std::string_view text) {
@@ -47,11 +47,11 @@ std::string of_topic(std::string_view text) {
 
 }  // namespace
 
-bool TableName::has(Part part) const {
+bool TableTemplate::has(Part part) const {
     return std::ranges::find(pieces, part, &Piece::part) != pieces.end();
 }
 
-std::size_t TableName::groups() const {
+std::size_t TableTemplate::groups() const {
     std::size_t most = 0;
     for (const auto& piece : pieces) {
         most = std::max(most, piece.group);
@@ -59,8 +59,8 @@ std::size_t TableName::groups() const {
     return most;
 }
 
-Result<TableName> parse_table_name(std::string_view text) {
-    TableName name;
+Result<TableTemplate> parse_table_template(std::string_view text) {
+    TableTemplate name;
     while (!text.empty()) {
         const auto open = text.find('{');
         const std::string_view plain = text.substr(0, open);
@@ -68,7 +68,7 @@ Result<TableName> parse_table_name(std::string_view text) {
             return bad_setting("a table's name has a } without its {", std::string(what_may_stand));
         }
         if (!plain.empty()) {
-            name.pieces.push_back({.part = TableName::Part::text, .text = std::string(plain)});
+            name.pieces.push_back({.part = TableTemplate::Part::text, .text = std::string(plain)});
         }
         if (open == std::string_view::npos) {
             break;
@@ -84,21 +84,21 @@ Result<TableName> parse_table_name(std::string_view text) {
     return name;
 }
 
-std::string fill_table_name(const TableName& name, const TopicMatch& topic,
-                            std::string_view field) {
+std::string fill_table_template(const TableTemplate& name, const TopicMatch& topic,
+                                std::string_view field) {
     std::string out;
     for (const auto& piece : name.pieces) {
         switch (piece.part) {
-            case TableName::Part::text:
+            case TableTemplate::Part::text:
                 out += piece.text;
                 break;
-            case TableName::Part::topic:
+            case TableTemplate::Part::topic:
                 out += of_topic(topic.topic);
                 break;
-            case TableName::Part::group:
+            case TableTemplate::Part::group:
                 out += of_topic(topic.groups[piece.group - 1]);
                 break;
-            case TableName::Part::field:
+            case TableTemplate::Part::field:
                 out += field;
                 break;
         }
