@@ -21,30 +21,6 @@ constexpr auto leave_wait = 3s;
 // Where nobody has said how long the end may take: after --until-end, or a fatal error.
 constexpr auto own_end_wait = 25s;
 
-std::size_t size_of(const Record& record) {
-    return record.key.value_or("").size() + record.value.value_or("").size();
-}
-
-// Its headers too, where they are asked for: dead letters keep them.
-std::size_t whole_size_of(const Record& record) {
-    std::size_t sum = size_of(record);
-    for (const auto& header : record.headers) {
-        sum += header.name.size() + header.value.value_or("").size();
-    }
-    return sum;
-}
-
-Error too_large(const Record& record, Bytes most) {
-    return {.action = Action::reject,
-            .op = "lane.size",
-            .where = record.where(),
-            .code = {},
-            .detail = "the record has " + std::to_string(whole_size_of(record)) +
-                      " bytes of key, value and headers; one record may have " +
-                      std::to_string(most.value()) + ", a sixteenth of `memory`",
-            .hint = "give the process more `memory`"};
-}
-
 }  // namespace
 
 Lane::Lane(LaneOptions options, std::unique_ptr<Destination> destination, Logger log)
@@ -236,58 +212,6 @@ void Lane::Worker::handle(const kafka::PartitionFault& fault) {
                       lane_.options_.name + "`";
     }
     stop_partition(fault.partition, error);
-}
-
-void Lane::Worker::deliver(LanePartition& partition, const Record& record) {
-    check(record.offset >= partition.position, "records come in log order");
-    // A tick for every record, also for one that is refused: whoever passes it gives the same.
-    const commit::WriteClock before = partition.clock;
-    const ClockMicros clock = partition.clock.tick(record.timestamp_ms);
-    const bool fits = whole_size_of(record) <= lane_.options_.record_max.value();
-    auto written = fits ? write_rows(partition, record, clock)
-                        : fail(too_large(record, lane_.options_.record_max));
-    if (!written && lane_.options_.buries && written.error().action == Action::reject) {
-        const Error why = std::move(written).error();
-        written = bury(partition, fits ? record : without_content(record), clock, why);
-        if (!written && fits && written.error().action == Action::reject) {
-            written = bury(partition, without_content(record), clock, why);  // Too large a letter.
-        }
-    }
-    if (!written) {
-        partition.clock = before;  // The record stays in front of the partition's position.
-        if (written.error().action == Action::retry) {
-            wait_for_columns(partition, written.error());
-        } else {
-            stop_partition(partition.id, written.error());
-        }
-        return;
-    }
-    destination_.end_record(partition.route, record, clock);
-    partition.position = record.offset.next();
-    ++records_;
-    bytes_ += size_of(record);
-}
-
-Result<void> Lane::Worker::write_rows(LanePartition& partition, const Record& record,
-                                      ClockMicros clock) {
-    const Route& route = destination_.routes()[partition.route];
-    SLUICE_TRY(decoder_.decode(record, route.key_format, route.value_format, route.duplicate_names,
-                               event_));
-    if (event_.value.schema_id != 0) {
-        SLUICE_TRY(look_for_new_fields(partition.route));
-    }
-    // All rows are mapped before the first is handed over: a record is taken whole or not at all.
-    rows_of_record_.clear();
-    for (auto& mapper : mappers_[partition.route]) {
-        SLUICE_ASSIGN(const auto rows, mapper.map(event_, partition.topic_id));
-        rows_of_record_.insert(rows_of_record_.end(), rows.begin(), rows.end());
-    }
-    for (const auto& row : rows_of_record_) {
-        SLUICE_TRY(destination_.add(partition.route, record, clock, row));
-    }
-    mapped_ += rows_of_record_.size();
-    handed_over_ += rows_of_record_.size();
-    return {};
 }
 
 // Every partition has come to the end that it had when the lane started, here or, by its commits,

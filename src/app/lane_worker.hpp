@@ -153,6 +153,7 @@ private:
     void deliver(LanePartition& partition, const Record& record);
     void handle(const kafka::PartitionFault& fault);
     Result<void> write_rows(LanePartition& partition, const Record& record, ClockMicros clock);
+    [[nodiscard]] std::size_t size_of_items() const;
     [[nodiscard]] bool reached_end();
     [[nodiscard]] bool is_at_end(const LanePartition& partition) const;
     [[nodiscard]] bool elsewhere_at_end(const LaneTopic& topic, const TopicPartition& id,

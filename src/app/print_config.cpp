@@ -218,6 +218,9 @@ void print_cassandra(const CassandraConfig& cassandra, Printer& out) {
 
 void print_mode(const Target& target, Printer& out) {
     out.line(4, "mode", settings::modes[static_cast<std::size_t>(target.mode)]);
+    if (target.each) {
+        out.line(4, "each", yaml_text(target.each->spelling));
+    }
     if (!is_keyed(target.mode)) {
         return;
     }

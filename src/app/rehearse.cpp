@@ -2,7 +2,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "app/sampler.hpp"
@@ -77,7 +79,10 @@ private:
     void note(const Record& record, const Error& error) {
         const std::string place = record.where();
         const bool placed = error.where.starts_with(place);
-        const std::string column = placed ? error.where.substr(place.size()) : error.where;
+        std::string column = placed ? error.where.substr(place.size()) : error.where;
+        if (constexpr std::string_view item = ", item "; column.starts_with(item)) {
+            column.erase(0, std::min(column.find(',', item.size()), column.size()));
+        }
         Seen& seen = refused_[{column, error.op}];
         if (seen.count++ == 0) {
             seen.first = error.message();

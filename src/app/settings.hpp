@@ -27,9 +27,9 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 8> route{
     "topic", "topics", "topic_pattern", "key", "value", "duplicate_names", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 13> target{
-    "table",       "tables", "mode",    "key", "version", "absent", "columns",
-    "unavailable", "when",   "deleted", "ttl", "create",  "evolve"};
+inline constexpr std::array<std::string_view, 14> target{
+    "table", "tables",      "mode", "key",     "version", "absent", "columns",
+    "each",  "unavailable", "when", "deleted", "ttl",     "create", "evolve"};
 inline constexpr std::array<std::string_view, 2> create{"sample", "partition_key"};
 inline constexpr std::array<std::string_view, 1> deleted{"when"};
 inline constexpr std::array<std::string_view, 6> column{"from",  "unit",    "encoding",

@@ -43,7 +43,7 @@ bool holds(const Condition& condition, const Event& event, const Uuid& topic_id)
 
 bool holds_of_tombstone(const Condition& condition, const Event& event, const Uuid& topic_id) {
     return std::ranges::all_of(condition.terms, [&](const Condition::Term& term) {
-        return term.path.source == Source::value ||
+        return term.path.source == Source::value || term.path.source == Source::item ||
                holds(term, resolve(term.path, event, topic_id));
     });
 }

@@ -7,6 +7,7 @@
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "map/condition.hpp"
+#include "map/items.hpp"
 #include "map/refusals.hpp"
 
 namespace sluice {
@@ -41,6 +42,9 @@ Result<void> check_condition(const Route& route, const Target& target, const Con
 
 // Those that fill no column.
 Result<void> check_other_paths(const Route& route, const Target& target) {
+    if (target.each) {
+        SLUICE_TRY(check_path(route, target, *target.each));
+    }
     if (target.ttl) {
         SLUICE_TRY(check_path(route, target, *target.ttl));
     }
@@ -69,7 +73,7 @@ Result<std::span<const Row>> in_no_table(const Target& target, const Event& even
 }  // namespace
 
 Mapper::Mapper(const Target& target, std::uint32_t index)
-    : target_(&target), index_(index), cells_(target.columns.size()) {
+    : target_(&target), index_(index), reader_(target.each), cells_(target.columns.size()) {
     for (const auto& column : target.columns) {
         reader_.add(column.path, column.reading, column.otherwise);
     }
@@ -125,7 +129,49 @@ Result<Mapper> Mapper::create(const Route& route, std::uint32_t index) {
     return mapper;
 }
 
-Result<std::span<const Row>> Mapper::map(const Event& event, const Uuid& topic_id) {
+Result<std::span<const Row>> Mapper::map(Event& event, const Uuid& topic_id) {
+    return target_->each ? map_items(event, topic_id) : map_one(event, topic_id);
+}
+
+Result<std::span<const Row>> Mapper::map_items(Event& event, const Uuid& topic_id) {
+    item_rows_.clear();
+    item_cells_.clear();
+    item_ttls_.clear();
+    if (event.value.null && is_keyed(target_->mode) && takes(*target_, event, topic_id)) {
+        return fail(rejected_record(event, {}, "a null value does not say which items it deletes",
+                                    "with `each` an item's row goes by `deleted`, or by the mode "
+                                    "delete"));
+    }
+    Items items(*target_->each, event);
+    if (!items.is_array()) {
+        return fail(rejected_record(event, {}, "`" + target_->each->spelling + "` is no array",
+                                    "`each` takes an array's elements; leave out records that "
+                                    "have none by `when`"));
+    }
+    if (items.size() * cells_.size() > cells_max) {
+        return fail(rejected_record(
+            event, {},
+            "`" + target_->each->spelling + "` has " + std::to_string(items.size()) + " items",
+            "of one record at most " + std::to_string(cells_max / cells_.size()) +
+                " rows of this width are written: send several records"));
+    }
+    item_cells_.reserve(items.size() * cells_.size());  // Rows point into both.
+    item_ttls_.reserve(items.size());
+    while (items.next()) {
+        SLUICE_ASSIGN(const auto rows, map_one(event, topic_id));
+        for (Row row : rows) {
+            const std::size_t begin = item_cells_.size();
+            item_cells_.insert(item_cells_.end(), row.cells.begin(), row.cells.end());
+            row.cells = std::span(item_cells_).subspan(begin);
+            row.ttl = row.ttl != nullptr ? &item_ttls_.emplace_back(*row.ttl) : nullptr;
+            row.item = event.item_number;
+            item_rows_.push_back(row);
+        }
+    }
+    return item_rows_;
+}
+
+Result<std::span<const Row>> Mapper::map_one(const Event& event, const Uuid& topic_id) {
     const bool tombstone = is_keyed(target_->mode) && event.value.null;
     if (!takes(*target_, event, topic_id)) {
         return in_no_table(*target_, event, topic_id);

@@ -1,6 +1,7 @@
 // Event to rows: what a record becomes in one table.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -35,11 +36,21 @@ public:
     // JSON value `null` is not a tombstone. With `absent: null` in the target, and in upsert_newer,
     // the absent cells of a put become null. upsert_newer: a version that is absent or null rejects
     // the record, and a delete does, which would leave nothing that has a version.
-    Result<std::span<const Row>> map(const Event& event, const Uuid& topic_id);
+    //
+    // With `each`: likewise for every item of the array, in its order; an array that is absent or
+    // null gives none. Rejected: what is no array, more items than cells_max lets be, and in keyed
+    // modes a tombstone, which names no item. The record is rejected where one of its items is.
+    // The event's item is set meanwhile.
+    Result<std::span<const Row>> map(Event& event, const Uuid& topic_id);
+
+    // Of one record's items: 16 MiB of cells.
+    static constexpr std::size_t cells_max = (16u << 20) / sizeof(Cell);
 
 private:
     Mapper(const Target& target, std::uint32_t index);
 
+    Result<std::span<const Row>> map_items(Event& event, const Uuid& topic_id);
+    Result<std::span<const Row>> map_one(const Event& event, const Uuid& topic_id);
     Result<std::span<const Row>> put(const Event& event, const Uuid& topic_id);
     Result<void> read(std::size_t column, const Event& event, const Uuid& topic_id);
     Result<void> remove(const Event& event, const Uuid& topic_id);
@@ -56,6 +67,10 @@ private:
     PathReader reader_;          // One path a column.
     std::vector<Cell> cells_;
     Row row_;
+    // Of each item that gave a row.
+    std::vector<Cell> item_cells_;
+    std::vector<Cell> item_ttls_;
+    std::vector<Row> item_rows_;
     std::optional<ChangeMapper> changes_;
 };
 

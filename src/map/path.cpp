@@ -12,14 +12,18 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view roots_hint = "a path starts with value, key, headers.NAME or meta.NAME";
+constexpr std::string_view roots_hint =
+    "a path starts with value, key, headers.NAME, meta.NAME, or with item where `each` is";
 constexpr std::string_view quotes_hint =
     R"(names with other characters stand in double quotes: value."a.b")";
-constexpr std::array<std::string_view, 4> roots{"value", "key", "headers", "meta"};
-constexpr std::array<std::string_view, 5> meta_names{"topic", "partition", "offset", "timestamp",
-                                                     "id"};
-constexpr std::array meta_sources{Source::meta_topic, Source::meta_partition, Source::meta_offset,
-                                  Source::meta_timestamp, Source::meta_id};
+constexpr std::array<std::string_view, 5> roots{"value", "key", "headers", "meta", "item"};
+constexpr std::array<std::string_view, 6> meta_names{"topic",     "partition", "offset",
+                                                     "timestamp", "id",        "item"};
+constexpr std::array json_roots{std::pair{"value", Source::value}, std::pair{"key", Source::key},
+                                std::pair{"item", Source::item}};
+constexpr std::array meta_sources{Source::meta_topic,  Source::meta_partition,
+                                  Source::meta_offset, Source::meta_timestamp,
+                                  Source::meta_id,     Source::meta_item};
 
 bool is_bare(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -45,13 +49,11 @@ public:
             return problem("a path is empty", roots_hint);
         }
         const auto root = bare();
-        if (root == "value") {
-            path_.source = Source::value;
-            return steps();
-        }
-        if (root == "key") {
-            path_.source = Source::key;
-            return steps();
+        for (const auto& [name, source] : json_roots) {
+            if (root == name) {
+                path_.source = source;
+                return steps();
+            }
         }
         if (root == "headers") {
             return header();

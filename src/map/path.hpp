@@ -9,7 +9,7 @@
 namespace sluice {
 
 // Reads `value`, `key`, `value.a.b[0].c`, `key.id`, `headers.NAME` and `meta.topic`,
-// `meta.partition`, `meta.offset`, `meta.timestamp`, `meta.id`.
+// `meta.partition`, `meta.offset`, `meta.timestamp`, `meta.id`, `meta.item`, `item`, `item.a`.
 //
 // A bare name holds ASCII letters, digits, `_`, `-` and anything beyond ASCII; every other name
 // stands in double quotes, in which \" and \\ stand for " and \: value."a.b", headers."x.y".

@@ -49,20 +49,23 @@ Cell whole(const Decoded& side) {
     return {};
 }
 
-Cell inside(const Decoded& side, const std::vector<PathStep>& steps) {
-    if (side.null || !is_json(side.format)) {
-        return {};
-    }
-    const JsonNode* node = &side.json.root();
+Cell below(const JsonNode* node, const JsonDocument& json, const std::vector<PathStep>& steps) {
     for (const auto& step : steps) {
         const auto* name = std::get_if<std::string>(&step);
-        node = name != nullptr ? side.json.member(*node, *name)
-                               : side.json.element(*node, std::get<std::uint32_t>(step));
+        node = name != nullptr ? json.member(*node, *name)
+                               : json.element(*node, std::get<std::uint32_t>(step));
         if (node == nullptr) {
             return {};
         }
     }
-    return json_cell(*node, side.json);
+    return json_cell(*node, json);
+}
+
+Cell inside(const Decoded& side, const std::vector<PathStep>& steps) {
+    if (side.null || !is_json(side.format)) {
+        return {};
+    }
+    return below(&side.json.root(), side.json, steps);
 }
 
 Cell header(const Record& record, std::string_view name) {
@@ -142,6 +145,11 @@ Cell resolve(const Path& path, const Event& event, const Uuid& topic_id) {
                        : Cell{};
         case Source::meta_id:
             return record_id(*event.record, topic_id);
+        case Source::meta_item:
+            return event.item != nullptr ? integer_cell(CellKind::integer, event.item_number)
+                                         : Cell{};
+        case Source::item:
+            return event.item != nullptr ? below(event.item, event.value.json, path.steps) : Cell{};
         case Source::constant:
             return text_cell(CellKind::text, path.name);
     }
@@ -167,8 +175,20 @@ const ConnectSchema* schema_at(const Path& path, const Event& event) {
     return schema;
 }
 
+Path in_first_item(const Path& path, const std::optional<Path>& each) {
+    if (path.source != Source::item || !each) {
+        return path;
+    }
+    Path whole = *each;
+    whole.steps.emplace_back(std::uint32_t{0});
+    whole.steps.insert(whole.steps.end(), path.steps.begin(), path.steps.end());
+    return whole;
+}
+
 std::size_t PathReader::add(Path path, Reading declared, std::optional<std::string> otherwise) {
+    Path in_schema = in_first_item(path, each_);
     entries_.push_back({.path = std::move(path),
+                        .in_schema = std::move(in_schema),
                         .declared = declared,
                         .reading = declared,
                         .otherwise = std::move(otherwise)});
@@ -182,7 +202,7 @@ void PathReader::begin(const Event& event) {
     key_schema_ = event.key.schema_id;
     value_schema_ = event.value.schema_id;
     for (Entry& entry : entries_) {
-        entry.schema = schema_at(entry.path, event);
+        entry.schema = schema_at(entry.in_schema, event);
         entry.reading = entry.declared == Reading{} && entry.schema != nullptr
                             ? reading_of(*entry.schema)
                             : entry.declared;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -27,12 +28,16 @@ namespace sluice {
 //   not UTF-8, null where its value is null, absent where there is none.
 // - meta.timestamp is absent where the record has none.
 // - A constant is a text.
+// - item and meta.item are absent outside the items of a target's `each`.
 // - meta.id is uuid_v5(topic_id, "<partition>:<offset>") with both in decimal: the record 120 of
 //   partition 3 gives uuid_v5(topic_id, "3:120"). `topic_id` is the id that Kafka gave the topic.
 Cell resolve(const Path& path, const Event& event, const Uuid& topic_id);
 
 // The schema of what stands at `path`; null where it has none. The decoder's.
 const ConnectSchema* schema_at(const Path& path, const Event& event);
+
+// `path`, but an item's as it leads from the value into the first item: all have its schema.
+Path in_first_item(const Path& path, const std::optional<Path>& each);
 
 // What a Connect schema says of how its values are written.
 Reading reading_of(const ConnectSchema& schema);
@@ -41,6 +46,8 @@ Reading reading_of(const ConnectSchema& schema);
 // counts.
 class PathReader {
 public:
+    explicit PathReader(std::optional<Path> each = {}) : each_(std::move(each)) {}
+
     // Returns the path's number, from 0 on. `otherwise` stands for what is absent.
     std::size_t add(Path path, Reading declared, std::optional<std::string> otherwise = {});
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
@@ -56,12 +63,14 @@ public:
 private:
     struct Entry {
         Path path;
+        Path in_schema;  // Where its schema stands.
         Reading declared;
         Reading reading;
         std::optional<std::string> otherwise;
         const ConnectSchema* schema = nullptr;  // The decoder's, of the event that was begun.
     };
 
+    std::optional<Path> each_;
     std::vector<Entry> entries_;
     std::uint64_t key_schema_ = 0;  // Decoded::schema_id, from which the entries come.
     std::uint64_t value_schema_ = 0;

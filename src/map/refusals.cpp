@@ -8,7 +8,9 @@ namespace sluice {
                                     std::string detail, std::string hint) {
     return {.action = Action::reject,
             .op = "map",
-            .where = event.record->where() + (column.empty() ? "" : ", column " + column),
+            .where = event.record->where() +
+                     (event.item != nullptr ? ", item " + std::to_string(event.item_number) : "") +
+                     (column.empty() ? "" : ", column " + column),
             .code = {},
             .detail = std::move(detail),
             .hint = std::move(hint)};

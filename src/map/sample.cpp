@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "map/condition.hpp"
+#include "map/items.hpp"
 #include "map/shape.hpp"
 
 namespace sluice {
@@ -33,7 +34,7 @@ bool finds_fields(const Target& target) { return target.columns.empty() || targe
 
 }  // namespace
 
-TableSample::TableSample(const Target& target) : target_(target) {
+TableSample::TableSample(const Target& target) : target_(target), reader_(target.each) {
     for (const auto& source : target.columns) {
         add_column(source);
     }
@@ -45,7 +46,18 @@ void TableSample::add_column(const ColumnSource& source) {
         {.column = {.name = source.column, .path = source.path, .shape = {}}, .path = path});
 }
 
-void TableSample::add(const Event& event) {
+void TableSample::add(Event& event) {
+    if (!target_.each) {
+        add_one(event);
+        return;
+    }
+    Items items(*target_.each, event);
+    while (items.next()) {
+        add_one(event);
+    }
+}
+
+void TableSample::add_one(const Event& event) {
     if (!takes(target_, event, no_topic)) {
         return;
     }
@@ -69,7 +81,7 @@ void TableSample::add(const Event& event) {
 void TableSample::see_fields(const Event& event) {
     const Path base = fields_path(target_);
     std::vector<std::string> names;
-    const ConnectSchema* schema = schema_at(base, event);
+    const ConnectSchema* schema = schema_at(in_first_item(base, target_.each), event);
     if (schema != nullptr && schema->type == ConnectType::structure) {
         std::ranges::transform(schema->parts, std::back_inserter(names), &ConnectSchema::field);
     } else {
@@ -87,7 +99,7 @@ void TableSample::see_fields(const Event& event) {
 void TableSample::see(Found& found, const Event& event) {
     ColumnShape& column = found.column;
     const Path& path = column.path;
-    if (path.source == Source::meta_partition) {
+    if (path.source == Source::meta_partition || path.source == Source::meta_item) {
         column.shape = {ShapeKind::int32};
         column.from_schema = true;
         return;
@@ -98,7 +110,7 @@ void TableSample::see(Found& found, const Event& event) {
     }
     column.values += is_nothing(*cell) ? 0 : 1;
     column.nulls += cell->kind == CellKind::null ? 1 : 0;
-    if (const auto* schema = schema_at(path, event)) {
+    if (const auto* schema = schema_at(in_first_item(path, target_.each), event)) {
         const bool declared = std::ranges::any_of(target_.columns, [&](const auto& source) {
             return source.column == column.name && source.reading != Reading{};
         });
@@ -140,7 +152,7 @@ TableShape TableSample::shape() const {
 std::vector<ColumnShape> new_fields(const Target& target, const Event& event) {
     std::vector<ColumnShape> fields;
     const Path base = fields_path(target);
-    const ConnectSchema* schema = schema_at(base, event);
+    const ConnectSchema* schema = schema_at(in_first_item(base, target.each), event);
     if (schema == nullptr || schema->type != ConnectType::structure) {
         return fields;
     }

@@ -19,8 +19,8 @@ public:
     explicit TableSample(const Target& target);
 
     // A record that the target does not take tells nothing, a tombstone of the key alone. In mode
-    // changes an event without a row tells nothing.
-    void add(const Event& event);
+    // changes an event without a row tells nothing. With `each`, what its items tell.
+    void add(Event& event);
     // Columns that the configuration names first; where it names none, those that were found.
     [[nodiscard]] TableShape shape() const;
 
@@ -29,6 +29,7 @@ private:
         ColumnShape column;
         std::size_t path = 0;
     };
+    void add_one(const Event& event);
     void see(Found& found, const Event& event);
     void see_fields(const Event& event);
     void see_key(const Event& event);

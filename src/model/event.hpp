@@ -39,6 +39,10 @@ struct Event {
     const Record* record = nullptr;
     Decoded key;
     Decoded value;
+    // Which element of an array in the value is mapped, where a target takes each; else null. The
+    // mapper's.
+    const JsonNode* item = nullptr;
+    std::uint32_t item_number = 0;  // From 0.
 };
 
 }  // namespace sluice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "model/cell.hpp"
@@ -17,6 +18,8 @@ struct Row {
     RowOp op = RowOp::put;
     std::span<const Cell> cells;
     const Cell* ttl = nullptr;  // A put's, where the target has a path to it.
+    // Which item of the record's array it is, counted from 0, where the target takes each.
+    std::optional<std::uint32_t> item{};
 };
 
 }  // namespace sluice

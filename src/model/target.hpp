@@ -25,7 +25,9 @@ enum class Source : std::uint8_t {
     meta_offset,
     meta_timestamp,
     meta_id,
-    constant,  // `name` is its text.
+    meta_item,  // Its number, from 0.
+    item,       // An element of the array that Target::each leads to.
+    constant,   // `name` is its text.
 };
 
 // `value.customer.name`, `key`, `headers.trace`, `meta.offset`.
@@ -108,6 +110,8 @@ struct Target {
     std::optional<Condition> when;
     std::optional<Condition> deleted;
     std::optional<Branch> branch;
+    // Where in the value an array stands, each of whose elements is a row.
+    std::optional<Path> each;
     // What stands in the place of a value that the source did not send, so that what is stored
     // stays; in `changes` Debezium's where it is not said.
     std::optional<std::string> unavailable;
@@ -118,8 +122,8 @@ struct Target {
     bool dead_letters = false;
 };
 
-// Where the fields stand that fill columns by their names: `"*"`, else `value`, or of change events
-// `value.after`.
+// Where the fields stand that fill columns by their names: `"*"`, else `value`, of change events
+// `value.after`, with `each` the item.
 Path fields_path(const Target& target);
 // `path`, one step further.
 Path member_path(Path path, const std::string& name);

@@ -22,13 +22,14 @@ protected:
     void SetUp() override { chunk_.start(1, 0); }
 
     bool add(std::uint32_t piece, std::int64_t offset, std::string_view key,
-             std::string_view value = "v", std::uint32_t table = 0) {
+             std::string_view value = "v", std::uint32_t table = 0,
+             std::optional<std::uint32_t> item = {}) {
         const std::vector<Cell> cells{text_cell(key), integer_cell(1), Cell{}, text_cell(value)};
         const auto begin = chunk_.cells().size();
         const bool added = chunk_
                                .add(piece, table, table * 2, plan_, record_of(0, offset),
                                     ClockMicros{offset + 1},
-                                    {.target = 0, .op = RowOp::put, .cells = cells})
+                                    {.target = 0, .op = RowOp::put, .cells = cells, .item = item})
                                .has_value();
         if (added) {
             keys_[begin] = std::to_string(table) + std::string(key);
@@ -99,6 +100,28 @@ TEST_F(CassandraChunk, ARecordIsTakenBackWhole) {
     ASSERT_TRUE(add(piece, 3, "a"));
     EXPECT_EQ(groups().size(), 2U);
     EXPECT_EQ(chunk_.wire().size(), 3U);
+}
+
+TEST_F(CassandraChunk, ItemsOfARecordHaveKeysOfTheirOwn) {
+    const auto piece = chunk_.add_piece(partition_of(0), Offset{0});
+    const auto other = chunk_.add_piece(partition_of(1), Offset{0});
+    const auto add_item = [&](std::uint32_t to, std::int64_t offset, std::uint32_t item,
+                              std::string_view key, std::uint32_t table = 0) {
+        return add(to, offset, key, "v", table, item);
+    };
+    ASSERT_TRUE(add_item(piece, 5, 0, "a"));
+    ASSERT_TRUE(add_item(piece, 5, 1, "b"));
+    ASSERT_TRUE(add_item(piece, 5, 0, "a", 1)) << "in another table";
+    EXPECT_FALSE(add_item(piece, 5, 2, "a"));
+    EXPECT_EQ(chunk_.rows(), 3U);
+    chunk_.roll_back(piece, Offset{5});
+    EXPECT_EQ(chunk_.rows(), 0U);
+    ASSERT_TRUE(add_item(piece, 5, 0, "a")) << "the record comes again";
+    ASSERT_TRUE(add_item(other, 5, 0, "a")) << "another record";
+    ASSERT_TRUE(add_item(other, 6, 0, "a")) << "another record";
+    chunk_.start(2, 0);
+    const auto fresh = chunk_.add_piece(partition_of(1), Offset{6});
+    ASSERT_TRUE(add_item(fresh, 6, 0, "a")) << "the record comes again";
 }
 
 TEST_F(CassandraChunk, OnlyWhatIsOpenAndLiveIsListed) {

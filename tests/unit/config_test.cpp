@@ -57,11 +57,13 @@ routes:
       mode: upsert
       key: [id]
       absent: null
+      each: value.lines
       columns:
         id: value.id
         placed_at: {from: value.ts, unit: ms}
         picture: {from: value.picture, encoding: base64}
         "odd: name": headers.trace
+        line: item."line no"
     cassandra:
       - table: orders_by_customer
         mode: upsert
@@ -138,12 +140,14 @@ TEST(Config, EverySettingArrives) {
     EXPECT_EQ(orders.target.mode, Mode::upsert);
     EXPECT_EQ(orders.target.key, std::vector<std::string>{"id"});
     EXPECT_TRUE(orders.target.absent_is_null);
-    ASSERT_EQ(orders.target.columns.size(), 4U);
+    ASSERT_EQ(orders.target.columns.size(), 5U);
     EXPECT_EQ(orders.target.columns[1].reading.unit, TimeUnit::millis);
     EXPECT_EQ(orders.target.columns[2].reading.encoding, BytesEncoding::base64);
     EXPECT_EQ(orders.target.columns[3].column, "odd: name");
     EXPECT_EQ(orders.target.columns[3].path.source, Source::header);
-    EXPECT_EQ(orders.column_places[1].to_string(), "sluice.yaml:29:9");
+    EXPECT_EQ(orders.target.columns[4].path.source, Source::item);
+    EXPECT_EQ(orders.target.each->spelling, "value.lines");
+    EXPECT_EQ(orders.column_places[1].to_string(), "sluice.yaml:30:9");
     EXPECT_EQ(orders.place.to_string(), "sluice.yaml:23:7");
     EXPECT_EQ(config.routes[0].cassandra.size(), 2U);
     const auto& create = config.routes[0].cassandra[0].target.create;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 #include <utility>
 
 #include "base/check.hpp"
+#include "sinks/findings.hpp"
 
 namespace sluice::cassandra {
 namespace {
@@ -32,6 +32,7 @@ void Chunk::start(std::uint64_t id, std::uint32_t route) {
         wire_ = {};
         listed_ = {};
     }
+    item_keys_.clear();
     cells_.clear();
     rows_.clear();
     pieces_.clear();
@@ -56,6 +57,15 @@ Result<void> Chunk::add(std::uint32_t piece, std::uint32_t table, std::uint32_t 
                         const Row& row) {
     const std::size_t begin = cells_.size();
     SLUICE_ASSIGN(const EncodedRow encoded, append_row(plan, record, clock, row, cells_));
+    if (row.item && plan.mode != Mode::remove && !plan.version) {
+        auto noted = note_item(
+            piece, table, plan, record,
+            std::string_view(cells_).substr(begin + encoded.key_begin, encoded.primary_key_size));
+        if (!noted) {
+            cells_.resize(begin);
+            return noted;
+        }
+    }
     const std::size_t bytes = cells_.size() - begin;
     const auto index = static_cast<std::uint32_t>(rows_.size());
     const auto group = group_for(piece, table, begin + encoded.key_begin, encoded.key_size, bytes);
@@ -78,7 +88,22 @@ Result<void> Chunk::add(std::uint32_t piece, std::uint32_t table, std::uint32_t 
     return {};
 }
 
+Result<void> Chunk::note_item(std::uint32_t piece, std::uint32_t table, const TablePlan& plan,
+                              const Record& record, std::string_view primary_key) {
+    if (item_record_ != std::pair{piece, record.offset}) {
+        item_keys_.clear();
+        item_record_ = {piece, record.offset};
+    }
+    if (!item_keys_.emplace(table, primary_key).second) {
+        return rejected("cassandra.item", record, plan.name, {},
+                        "another item of the record has the same primary key",
+                        "make `meta.item` a part of the key, or choose another key");
+    }
+    return {};
+}
+
 void Chunk::roll_back(std::uint32_t piece, Offset offset) {
+    item_keys_.clear();
     while (!rows_.empty() && rows_.back().piece == piece && rows_.back().offset == offset) {
         const RowRef& row = rows_.back();
         Group& group = groups_[row.group];

@@ -7,9 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/ids.hpp"
@@ -58,7 +61,9 @@ public:
     [[nodiscard]] const std::vector<Piece>& pieces() const { return pieces_; }
     [[nodiscard]] bool has_live() const;
 
-    // `table` tells apart the tables of a session, `statement` indexes its statements.
+    // `table` tells apart the tables of a session, `statement` indexes its statements. Rejects the
+    // second of two items of a record with one primary key: all rows of a record have one
+    // timestamp, so that none of them would be the last.
     Result<void> add(std::uint32_t piece, std::uint32_t table, std::uint32_t statement,
                      const TablePlan& plan, const Record& record, ClockMicros clock,
                      const Row& row);
@@ -117,6 +122,8 @@ private:
     [[nodiscard]] std::string_view key_of(const Group& group) const {
         return std::string_view(cells_).substr(group.key_begin, group.key_size);
     }
+    Result<void> note_item(std::uint32_t piece, std::uint32_t table, const TablePlan& plan,
+                           const Record& record, std::string_view primary_key);
     std::uint32_t group_for(std::uint32_t piece, std::uint32_t table, std::size_t key_begin,
                             std::size_t key_size, std::size_t row_bytes);
     std::uint32_t& slot_for(std::uint32_t table, std::string_view key, std::uint64_t hash);
@@ -126,6 +133,9 @@ private:
 
     std::uint64_t id_ = 0;
     std::uint32_t route_ = 0;
+    // The primary keys of a record's items, by table; of the record that was added last.
+    std::set<std::pair<std::uint32_t, std::string>, std::less<>> item_keys_;
+    std::pair<std::uint32_t, Offset> item_record_;  // Its piece and offset.
     std::string cells_;
     std::vector<RowRef> rows_;
     std::vector<Piece> pieces_;

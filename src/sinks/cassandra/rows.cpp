@@ -120,12 +120,14 @@ Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, Clo
     }
     const std::size_t key_begin = out.size();
     std::size_t key_end = key_begin;
+    std::size_t primary_key_end = key_begin;
     const std::size_t count = remove ? plan.primary_key_size : plan.binds.size();
     std::size_t version_begin = 0;
     for (std::size_t i = 0; i < count; ++i) {
         version_begin = plan.version == i ? out.size() : version_begin;
         SLUICE_TRY(append_cell(plan, plan.binds[i], record, row, out));
         key_end = i + 1 == plan.partition_key_size ? out.size() : key_end;
+        primary_key_end = i + 1 == plan.primary_key_size ? out.size() : primary_key_end;
     }
     SLUICE_TRY(check_key(plan, record, out, key_begin));
     if (!remove) {
@@ -145,7 +147,7 @@ Result<EncodedRow> append_cells(const TablePlan& plan, const Record& record, Clo
                             " that are sent at once",
                         "leave out large fields, or split the record");
     }
-    return EncodedRow{key_begin - begin, key_end - key_begin};
+    return EncodedRow{key_begin - begin, key_end - key_begin, primary_key_end - key_begin};
 }
 
 }  // namespace

@@ -17,10 +17,11 @@ inline constexpr std::size_t key_bytes_max = 65'535;
 // One request above 16 MiB is refused (native_transport_max_frame_size), whatever is in it.
 inline constexpr std::size_t row_bytes_max = 12u << 20;
 
-// Where the partition key's cells are, from the row's first byte.
+// Where the key's cells are, from the row's first byte: the partition key's, then the others'.
 struct EncodedRow {
     std::size_t key_begin = 0;
     std::size_t key_size = 0;
+    std::size_t primary_key_size = 0;
 };
 
 // Appends the cells of plan.insert or plan.remove. On failure `out` is as it was, and the error
