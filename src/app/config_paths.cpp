@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/config_sections.hpp"
 #include "base/text.hpp"
 #include "map/change.hpp"
@@ -69,6 +71,50 @@ std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text)
     return parsed_path_at(reader, text, reader.place());
 }
 
+namespace {
+
+void read_deleted(const YamlReader& reader, Target& target) {
+    const auto map = reader.map(settings::deleted);
+    if (!map) {
+        return;
+    }
+    const auto* when = map->find("when");
+    const auto* column = map->find("column");
+    if (when == nullptr && column == nullptr) {
+        reader.problem("'" + reader.path() + "' says nothing",
+                       "for example {when: value.__deleted}, or {column: is_deleted}");
+    }
+    const auto refuse = [&](const YamlReader& setting) {
+        setting.problem("'" + setting.path() + "' has no meaning in mode " +
+                            std::string(settings::modes[static_cast<std::size_t>(target.mode)]),
+                        "remove it, or use `mode: upsert`");
+    };
+    if (when != nullptr) {
+        target.deleted = read_condition(*when);
+        if (!is_keyed(target.mode) || target.mode == Mode::changes ||
+            target.mode == Mode::upsert_newer) {
+            refuse(*when);
+        }
+    }
+    if (column != nullptr) {
+        target.deleted_column = column->text_not_empty().value_or(Text{}).value;
+        if (target.mode != Mode::upsert && target.mode != Mode::update &&
+            target.mode != Mode::changes) {
+            refuse(*column);
+        }
+        const bool filled = std::ranges::find(target.columns, target.deleted_column,
+                                              &ColumnSource::column) != target.columns.end();
+        if (filled || std::ranges::find(target.key, target.deleted_column) != target.key.end()) {
+            column->problem("'" + column->path() + "' is " + printable(target.deleted_column) +
+                                ", which is filled from the record",
+                            "it becomes true where a row is deleted, and is false in all others: "
+                            "name a column of its own");
+        }
+    }
+}
+
+}  // namespace
+
 void read_conditions(const YamlMap& map, Target& target) {
     if (const auto* when = map.find("when")) {
         target.when = read_condition(*when);
@@ -79,23 +125,8 @@ void read_conditions(const YamlMap& map, Target& target) {
             }
         }
     }
-    const auto* deleted = map.find("deleted");
-    if (deleted == nullptr) {
-        return;
-    }
-    if (const auto inner = deleted->map(settings::deleted)) {
-        if (const auto* when = inner->find("when")) {
-            target.deleted = read_condition(*when);
-        } else {
-            deleted->problem("'" + deleted->path() + ".when' is missing",
-                             "for example {when: value.__deleted}");
-        }
-    }
-    if (!is_keyed(target.mode) || target.mode == Mode::changes ||
-        target.mode == Mode::upsert_newer) {
-        deleted->problem("'" + deleted->path() + "' has no meaning in mode " +
-                             std::string(settings::modes[static_cast<std::size_t>(target.mode)]),
-                         "remove it, or use `mode: upsert`");
+    if (const auto* deleted = map.find("deleted")) {
+        read_deleted(*deleted, target);
     }
 }
 

@@ -232,8 +232,15 @@ void print_mode(const Target& target, Printer& out) {
     } else {
         out.line(4, "absent", target.absent_is_null ? "null" : "keep");
     }
+    std::vector<std::string> deleted;
     if (target.deleted) {
-        out.line(4, "deleted", "{when: " + yaml_condition(*target.deleted) + "}");
+        deleted.push_back("when: " + yaml_condition(*target.deleted));
+    }
+    if (!target.deleted_column.empty()) {
+        deleted.push_back("column: " + yaml_text(target.deleted_column));
+    }
+    if (!deleted.empty()) {
+        out.line(4, "deleted", "{" + join(deleted) + "}");
     }
     if (target.unavailable) {
         out.line(4, "unavailable", yaml_text(*target.unavailable));

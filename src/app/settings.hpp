@@ -31,7 +31,7 @@ inline constexpr std::array<std::string_view, 14> target{
     "table", "tables",      "mode", "key",     "version", "absent", "columns",
     "each",  "unavailable", "when", "deleted", "ttl",     "create", "evolve"};
 inline constexpr std::array<std::string_view, 2> create{"sample", "partition_key"};
-inline constexpr std::array<std::string_view, 1> deleted{"when"};
+inline constexpr std::array<std::string_view, 2> deleted{"when", "column"};
 inline constexpr std::array<std::string_view, 6> column{"from",  "unit",    "encoding",
                                                         "scale", "default", "constant"};
 

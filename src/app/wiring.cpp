@@ -77,7 +77,7 @@ std::vector<Route> routes_of(const Config& config, std::string_view lane,
                     .duplicate_names = from.duplicate_names,
                     .targets = {}};
         for (const auto& target : targets_of(from, lane)) {
-            route.targets.push_back(target.target);
+            route.targets.push_back(with_mark(target.target));
         }
         if (!config.dead_letters.table.empty()) {
             route.targets.push_back(dead_letters_target(config.dead_letters.table));

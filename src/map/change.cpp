@@ -115,6 +115,9 @@ ChangeMapper::ChangeMapper(const Target& target, std::uint32_t index)
       unsent_(target.unavailable.value_or(std::string(debezium_unavailable))),
       cells_(target.columns.size()),
       former_(target.columns.size()) {
+    if (!target.deleted_column.empty()) {
+        mark_.emplace(target);
+    }
     for (const auto& source : target.columns) {
         Column column;
         column.is_key = std::ranges::find(target.key, source.column) != target.key.end();
@@ -239,9 +242,14 @@ Result<void> ChangeMapper::remove_former(const Event& event, const Uuid& topic_i
             "ALTER TABLE … REPLICA IDENTITY FULL at the source makes it send them"));
     }
     if (moved) {
-        rows_.push_back({.target = index_, .op = RowOp::del, .cells = former_});
+        add_delete();
     }
     return {};
+}
+
+void ChangeMapper::add_delete() {
+    rows_.push_back(mark_ ? mark_->put(index_, former_)
+                          : Row{.target = index_, .op = RowOp::del, .cells = former_});
 }
 
 Result<void> ChangeMapper::remove(const Event& event, const Uuid& topic_id) {
@@ -263,7 +271,7 @@ Result<void> ChangeMapper::remove(const Event& event, const Uuid& topic_id) {
                 target_->columns[i].path.spelling + "`)",
             "read the key as JSON, or ALTER TABLE … REPLICA IDENTITY FULL at the source"));
     }
-    rows_.push_back({.target = index_, .op = RowOp::del, .cells = former_});
+    add_delete();
     return {};
 }
 

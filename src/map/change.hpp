@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "map/mark.hpp"
 #include "map/path_reader.hpp"
 #include "map/unsent.hpp"
 #include "model/row.hpp"
@@ -55,6 +56,7 @@ private:
         bool is_key = false;
     };
 
+    void add_delete();  // Of former_.
     [[nodiscard]] Result<Cell> read(std::size_t column, std::size_t path, const Event& event,
                                     const Uuid& topic_id) const;
     Result<void> put(const Event& event, const Uuid& topic_id, bool is_new);
@@ -71,6 +73,7 @@ private:
     PathReader reader_;
     std::vector<Column> columns_;
     UnsentValues unsent_;
+    std::optional<DeletedMark> mark_;
     bool keeps_stored_ = false;  // The put has such a value.
     std::vector<Cell> cells_;
     std::vector<Cell> former_;  // Of the row that is deleted.

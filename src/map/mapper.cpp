@@ -80,6 +80,9 @@ Mapper::Mapper(const Target& target, std::uint32_t index)
     if (target.ttl) {
         ttl_ = reader_.add(*target.ttl, {});
     }
+    if (!target.deleted_column.empty()) {
+        mark_.emplace(target);
+    }
     if (target.unavailable) {
         unsent_.emplace(*target.unavailable);
     }
@@ -193,7 +196,8 @@ Result<std::span<const Row>> Mapper::map_one(const Event& event, const Uuid& top
                                     "column, or use mode: upsert"));
     }
     SLUICE_TRY(remove(event, topic_id));
-    row_ = {.target = index_, .op = RowOp::del, .cells = cells_};
+    row_ = mark_ ? mark_->put(index_, cells_)
+                 : Row{.target = index_, .op = RowOp::del, .cells = cells_};
     return std::span<const Row>(&row_, 1);
 }
 

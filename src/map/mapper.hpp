@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "map/change.hpp"
+#include "map/mark.hpp"
 #include "map/path_reader.hpp"
 #include "map/unsent.hpp"
 #include "model/cell.hpp"
@@ -37,6 +38,8 @@ public:
     // the absent cells of a put become null. upsert_newer: a version that is absent or null rejects
     // the record, and a delete does, which would leave nothing that has a version.
     //
+    // With `deleted_column` a delete is a put of the key cells and of `true` there.
+    //
     // With `each`: likewise for every item of the array, in its order; an array that is absent or
     // null gives none. Rejected: what is no array, more items than cells_max lets be, and in keyed
     // modes a tombstone, which names no item. The record is rejected where one of its items is.
@@ -60,6 +63,7 @@ private:
     std::uint32_t index_;
     std::vector<std::size_t> key_columns_;  // Indexes into columns; empty in append.
     std::optional<std::size_t> version_;    // Likewise.
+    std::optional<DeletedMark> mark_;
     std::optional<UnsentValues> unsent_;
     std::optional<std::size_t> ttl_;  // Its path.
     Cell ttl_cell_;

@@ -150,6 +150,11 @@ Cell resolve(const Path& path, const Event& event, const Uuid& topic_id) {
                                          : Cell{};
         case Source::item:
             return event.item != nullptr ? below(event.item, event.value.json, path.steps) : Cell{};
+        case Source::mark: {
+            Cell cell;
+            cell.kind = CellKind::boolean;
+            return cell;
+        }
         case Source::constant:
             return text_cell(CellKind::text, path.name);
     }

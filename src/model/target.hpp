@@ -28,6 +28,7 @@ enum class Source : std::uint8_t {
     meta_item,  // Its number, from 0.
     item,       // An element of the array that Target::each leads to.
     constant,   // `name` is its text.
+    mark,       // Of Target::deleted_column: false, but of what is deleted.
 };
 
 // `value.customer.name`, `key`, `headers.trace`, `meta.offset`.
@@ -109,6 +110,9 @@ struct Target {
     // Records that are the target's at all, and those that delete their row.
     std::optional<Condition> when;
     std::optional<Condition> deleted;
+    // What deletes only sets this column to true, and leaves the others as they are. It is among
+    // the columns, with Source::mark.
+    std::string deleted_column;
     std::optional<Branch> branch;
     // Where in the value an array stands, each of whose elements is a row.
     std::optional<Path> each;
@@ -125,6 +129,8 @@ struct Target {
 // Where the fields stand that fill columns by their names: `"*"`, else `value`, of change events
 // `value.after`, with `each` the item.
 Path fields_path(const Target& target);
+// The target with the column that marks what is deleted, where it has one.
+Target with_mark(Target target);
 // `path`, one step further.
 Path member_path(Path path, const std::string& name);
 

@@ -123,6 +123,31 @@ def test_a_field_tells_that_a_row_is_deleted(sluice, make_topic, database, keysp
     assert sorted(tuple(row) for row in keyspace.rows(f"SELECT id, s FROM {{ks}}.{table}")) == expected
 
 
+@pytest.mark.parametrize("create", [False, True])
+def test_what_is_deleted_may_be_marked(sluice, make_topic, database, own_keyspace, create):
+    """A role without DELETE is enough for it."""
+    topic = make_topic(1)
+    topic.send_records([("a", '{"n": 1}'), ("b", '{"n": 2}'), ("c", '{"n": 3}'), ("a", None), ("b", '{"gone": true}'), ("d", None)])
+    if not create:
+        definition = "t (id text PRIMARY KEY, n bigint, is_gone boolean)"
+        database.execute(f"CREATE TABLE {definition}")
+        database.execute("REVOKE DELETE ON t FROM CURRENT_USER")
+        own_keyspace.create(f"CREATE TABLE {{ks}}.{definition}")
+    more = ", create: true" if create else ""
+    route = "".join(f"    {name}: {{table: t, mode: upsert, key: [id], deleted: {{when: value.gone, column: is_gone}}, "
+                    f"columns: {{id: key, n: value.n}}{more}}}\n" for name in ("postgres", "cassandra"))
+    file = sluice.config(topic, route, database, own_keyspace)
+    expected = [("a", 1, True), ("b", 2, True), ("c", 3, False), ("d", None, True)]
+    sluice.drain_file(file).expect(0)
+    assert database.rows("SELECT id, n, is_gone FROM t ORDER BY id") == expected
+    assert sorted(tuple(row) for row in own_keyspace.rows("SELECT id, n, is_gone FROM {ks}.t")) == expected
+    topic.send_records([("a", '{"n": 5}'), ("c", None)])
+    sluice.drain_file(file).expect(0)
+    expected = [("a", 5, False), ("b", 2, True), ("c", 3, True), ("d", None, True)]
+    assert database.rows("SELECT id, n, is_gone FROM t ORDER BY id") == expected
+    assert sorted(tuple(row) for row in own_keyspace.rows("SELECT id, n, is_gone FROM {ks}.t")) == expected
+
+
 def test_each_kind_of_event_goes_to_its_table(sluice, make_topic, database):
     topic = make_topic(1)
     for i, kind in enumerate(["order", "return", "order", "visit", None, 7, True]):

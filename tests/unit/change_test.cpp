@@ -102,6 +102,19 @@ TEST_F(ChangeTest, KeptValuesStayWhereAbsentOnesBecomeNull) {
               "put | number 1 | null | absent");
 }
 
+TEST_F(ChangeTest, MarksWhatIsDeletedWhereAsked) {
+    Route marks = route(Mode::changes, {"id=value.after.id", "b=value.after.b"}, {"id"}, connect);
+    marks.targets[0].deleted_column = "is_gone";
+    marks.targets[0] = with_mark(marks.targets[0]);
+    auto by = Mapper::create(marks, 0).value();
+    EXPECT_EQ(mapped(by, id, R"({"after":{"id":1,"b":2},"op":"c"})"),
+              "put | number 1 | number 2 | false");
+    EXPECT_EQ(mapped(by, id, R"({"before":{"id":1,"b":2},"op":"d"})"),
+              "put | number 1 | absent | true");
+    EXPECT_EQ(mapped(by, id, R"({"before":{"id":1},"after":{"id":9,"b":2},"op":"u"})"),
+              "put | number 1 | absent | true; put | number 9 | number 2 | false");
+}
+
 TEST_F(ChangeTest, WhatIsOfTheConnectorGivesNoRow) {
     auto& by = follow({"id=value.after.id"});
     EXPECT_EQ(mapped(by, R"({"serverName":"shop"})", R"({"ts_ms":1})"), "") << "a heartbeat";

@@ -68,6 +68,7 @@ routes:
       - table: orders_by_customer
         mode: upsert
         key: customer
+        deleted: {when: value.gone, column: is_gone}
         create: {sample: 10, partition_key: customer}
         evolve: add_columns
       - true

@@ -151,6 +151,22 @@ TEST_F(MapperTest, RefusesRowsWithoutTheirWholeKey) {
     EXPECT_EQ(map(by_key), "error: orders[3]@120, column id: a key column is null (`key`)");
 }
 
+TEST_F(MapperTest, MarksWhatIsDeletedWhereAsked) {
+    Route marks = route(Mode::upsert, {"id=key", "a=value.a"}, {"id"}, string_json);
+    marks.targets[0].deleted = Condition{
+        {{.path = parse_path("value.gone").value(), .values = {"true"}, .or_nothing = false}}};
+    marks.targets[0].deleted_column = "is_gone";
+    marks.targets[0].absent_is_null = true;
+    marks.targets[0] = with_mark(marks.targets[0]);
+    auto mapper = Mapper::create(marks, 0).value();
+    decode("7", R"({"a":1})", string_json);
+    EXPECT_EQ(map(mapper), "put | text 7 | number 1 | false");
+    decode("7", R"({"a":1,"gone":true})", string_json);
+    EXPECT_EQ(map(mapper), "put | text 7 | absent | true");
+    decode("7", std::nullopt, string_json);
+    EXPECT_EQ(map(mapper), "put | text 7 | absent | true");
+}
+
 TEST_F(MapperTest, TurnsAbsentIntoNullWhereAsked) {
     Route keep = route(Mode::upsert, {"id=key", "a=value.a", "b=value.b"}, {"id"}, string_json);
     keep.targets[0].absent_is_null = true;

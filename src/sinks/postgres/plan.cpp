@@ -131,7 +131,8 @@ void check_privileges(const Target& target, const Table& table, Findings& findin
     if (makes_rows(target.mode) && !table.may_insert) missing.push_back("INSERT");
     if (upsert && !table.may_select) missing.push_back("SELECT");
     if (upsert && target.mode != Mode::remove && !table.may_update) missing.push_back("UPDATE");
-    if (upsert && !table.may_delete) missing.push_back("DELETE");
+    const bool deletes = upsert && target.deleted_column.empty();
+    if (deletes && !table.may_delete) missing.push_back("DELETE");
     if (!table.may_use_schema) {
         findings.add({}, "the role lacks USAGE on the schema of table " + table.quoted(),
                      "GRANT USAGE ON SCHEMA " + quote_identifier(table.schema) + " TO …");
