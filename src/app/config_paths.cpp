@@ -102,6 +102,10 @@ void read_deleted(const YamlReader& reader, Target& target) {
             target.mode != Mode::changes) {
             refuse(*column);
         }
+        if (target.truncates) {
+            column->problem("'" + column->path() + "' stands beside `truncate: apply`",
+                            "rows stay, or they go: keep one of them");
+        }
         const bool filled = std::ranges::find(target.columns, target.deleted_column,
                                               &ColumnSource::column) != target.columns.end();
         if (filled || std::ranges::find(target.key, target.deleted_column) != target.key.end()) {
@@ -127,6 +131,46 @@ void read_conditions(const YamlMap& map, Target& target) {
     }
     if (const auto* deleted = map.find("deleted")) {
         read_deleted(*deleted, target);
+    }
+}
+
+void read_each(const YamlReader& reader, Target& target) {
+    const auto text = reader.text_not_empty();
+    const auto path = text ? parsed_path(reader, text->value) : std::nullopt;
+    if (!path) {
+        return;
+    }
+    const std::string name = "'" + reader.path() + "'";
+    if (path->source != Source::value) {
+        reader.problem(name + " is " + text->shown(),
+                       "it leads to an array in the value, such as value.items");
+    } else if (target.mode == Mode::changes) {
+        reader.problem(name + " has no meaning in mode changes", "there an event is one row");
+    }
+    target.each = path;
+}
+
+void check_no_items(const YamlReader& reader, const TargetConfig& config) {
+    const auto report = [&](const Path& path, const Place& place) {
+        if (path.source == Source::item || path.source == Source::meta_item) {
+            reader.context().problems.add(
+                place, "`" + path.spelling + "` is of targets that take each item of an array",
+                "say where the items are: `each: value.items`");
+        }
+    };
+    const Target& target = config.target;
+    for (std::size_t i = 0; i < target.columns.size(); ++i) {
+        report(target.columns[i].path, config.column_places[i]);
+    }
+    for (const auto* condition : {&target.when, &target.deleted}) {
+        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
+            report(term.path, config.place);
+        }
+    }
+    for (const auto* path : {&target.others, &target.ttl}) {
+        if (*path) {
+            report(**path, config.place);
+        }
     }
 }
 

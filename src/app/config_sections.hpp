@@ -44,6 +44,9 @@ std::optional<Path> parsed_path(const YamlReader& reader, std::string_view text)
 void read_creation(const YamlMap& target_map, Database database, Target& target);
 // `when` and `deleted` of a target whose mode is known.
 void read_conditions(const YamlMap& target_map, Target& target);
+// `each`, after the mode; and without it no path may lead into an item.
+void read_each(const YamlReader& reader, Target& target);
+void check_no_items(const YamlReader& reader, const TargetConfig& config);
 // No topic may stand in two routes.
 void check_topics(const std::vector<RouteConfig>& routes, Problems& problems);
 // `postgres`, `cassandra`: which databases the table is to be in. No route may read the topic.

@@ -286,44 +286,16 @@ void read_ttl(const YamlReader& reader, Database database, Target& target) {
     }
 }
 
-// After the mode.
-void read_each(const YamlReader& reader, Target& target) {
-    const auto text = reader.text_not_empty();
-    const auto path = text ? parsed_path(reader, text->value) : std::nullopt;
-    if (!path) {
-        return;
-    }
+void read_truncate(const YamlReader& reader, Database database, Target& target) {
+    target.truncates = reader.choice(settings::truncates) == 1U;
     const std::string name = "'" + reader.path() + "'";
-    if (path->source != Source::value) {
-        reader.problem(name + " is " + text->shown(),
-                       "it leads to an array in the value, such as value.items");
-    } else if (target.mode == Mode::changes) {
-        reader.problem(name + " has no meaning in mode changes", "there an event is one row");
-    }
-    target.each = path;
-}
-
-void check_no_items(const YamlReader& reader, const TargetConfig& config) {
-    const auto report = [&](const Path& path, const Place& place) {
-        if (path.source == Source::item || path.source == Source::meta_item) {
-            reader.context().problems.add(
-                place, "`" + path.spelling + "` is of targets that take each item of an array",
-                "say where the items are: `each: value.items`");
-        }
-    };
-    const Target& target = config.target;
-    for (std::size_t i = 0; i < target.columns.size(); ++i) {
-        report(target.columns[i].path, config.column_places[i]);
-    }
-    for (const auto* condition : {&target.when, &target.deleted}) {
-        for (const auto& term : *condition ? (*condition)->terms : std::vector<Condition::Term>{}) {
-            report(term.path, config.place);
-        }
-    }
-    for (const auto* path : {&target.others, &target.ttl}) {
-        if (*path) {
-            report(**path, config.place);
-        }
+    if (target.mode != Mode::changes) {
+        reader.problem(name + " has a meaning in mode changes only",
+                       "add `mode: changes`, or remove it");
+    } else if (target.truncates && database == Database::cassandra) {
+        reader.problem(name + " is apply, in Cassandra",
+                       "its TRUNCATE has no timestamp, so that a replay would delete what came "
+                       "later: remove it");
     }
 }
 
@@ -346,6 +318,9 @@ TargetConfig read_target(const YamlReader& reader, Database database) {
         read_columns(*columns, database, config);
     }
     read_mode(*map, database, config.target);
+    if (const auto* truncate = map->find("truncate")) {
+        read_truncate(*truncate, database, config.target);
+    }
     if (const auto* each = map->find("each")) {
         read_each(*each, config.target);
     }

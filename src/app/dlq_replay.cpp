@@ -44,6 +44,15 @@ Error without_content(const LetterKey& key) {
             .hint = "the record is only in its topic, at this offset"};
 }
 
+Error late_truncate(const LetterKey& key) {
+    return {.action = Action::stop,
+            .op = "dlq.replay",
+            .where = key.where(),
+            .code = {},
+            .detail = "it is a truncate, which would empty the table of what came later, too",
+            .hint = "delete by hand what is too much"};
+}
+
 // One lane's letters on their way back.
 class Replay {
 public:
@@ -117,6 +126,9 @@ private:
         rows_.clear();
         for (auto& mapper : mappers_[route]) {
             SLUICE_ASSIGN(const auto rows, mapper.map(event_, topic));
+            if (std::ranges::find(rows, RowOp::truncate, &Row::op) != rows.end()) {
+                return fail(late_truncate(key));
+            }
             rows_.insert(rows_.end(), rows.begin(), rows.end());
         }
         return writer_.replay(route, *letter, record, rows_);

@@ -60,6 +60,7 @@ void Lane::Worker::note_topics(std::span<const kafka::TopicInfo> described, Dead
         const kafka::TopicInfo& info = described[i];
         note_leaders(info);
         if (info.error || info.id == topic.id) {
+            note_growth(topic, info.partitions);
             continue;
         }
         topic.id = info.id;

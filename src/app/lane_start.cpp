@@ -16,6 +16,11 @@ Error stop_error(std::string detail, std::string hint) {
             .hint = std::move(hint)};
 }
 
+Error unordered_truncates(const std::string& why) {
+    return stop_error(why + ", and `truncate: apply` needs an order of all of a table's changes",
+                      "give the table a topic with one partition, or use `truncate: stop`");
+}
+
 // Of partitions whose progress the database keeps: commits that say more than it does.
 std::unordered_map<std::int32_t, Offset> commits_ahead(std::span<const kafka::Committed> committed,
                                                        std::span<const Position> stored) {
@@ -133,6 +138,7 @@ Result<void> Lane::Worker::describe_topics(Deadline deadline) {
         topics_[i].id = described[i].id;
         topics_[i].partitions = described[i].partitions;
     }
+    SLUICE_TRY(check_truncates());
     if (lane_.options_.until_end) {
         for (auto& topic : topics_) {
             SLUICE_ASSIGN(topic.ends,
@@ -184,6 +190,37 @@ Error Lane::Worker::progress_lost(const LaneTopic& topic) const {
                           "' has: it was deleted, or lost in a failover",
                       "to begin again by the start policy: `sluice reset --lane " +
                           lane_.options_.name + "`; rows that are there stay");
+}
+
+// A truncate has an order among the records of its partition only.
+Result<void> Lane::Worker::check_truncates() const {
+    for (const auto& topic : topics_) {
+        const Route& route = destination_.routes()[topic.route];
+        if (!std::ranges::any_of(route.targets, &Target::truncates)) {
+            continue;
+        }
+        if (route.topics.size() > 1) {
+            return fail(unordered_truncates("several topics feed one table"));
+        }
+        if (topic.partitions > 1) {
+            return fail(unordered_truncates("topic '" + topic.name + "' has " +
+                                            std::to_string(topic.partitions) + " partitions"));
+        }
+    }
+    return {};
+}
+
+// It may get partitions while the lane runs.
+void Lane::Worker::note_growth(const LaneTopic& topic, std::int32_t partitions) {
+    const auto& targets = destination_.routes()[topic.route].targets;
+    if (partitions < 2 || !std::ranges::any_of(targets, &Target::truncates)) {
+        return;
+    }
+    for (std::int32_t p = 0; p < partitions; ++p) {
+        stop_partition({topic.name, PartitionId{p}},
+                       unordered_truncates("topic '" + topic.name + "' has " +
+                                           std::to_string(partitions) + " partitions now"));
+    }
 }
 
 // Continues a topic, or, where there is no progress at all, stores where each of its partitions

@@ -38,6 +38,7 @@ private:
     bool start();
     Result<void> try_start();
     Result<void> describe_topics(Deadline deadline);
+    [[nodiscard]] Result<void> check_truncates() const;
     Result<void> begin_topic(LaneTopic& topic, Deadline deadline);
     Result<void> check_database(const LaneTopic& topic,
                                 std::span<const kafka::Committed> committed) const;
@@ -69,6 +70,7 @@ private:
                             Deadline deadline);
     void watch_topics();
     void note_topics(std::span<const kafka::TopicInfo> described, Deadline known);
+    void note_growth(const LaneTopic& topic, std::int32_t partitions);
     void drop_unsure(const kafka::Poll& poll);
     void ask_ends();
     [[nodiscard]] std::string gap_before(const TopicPartition& id);

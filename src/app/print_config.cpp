@@ -232,6 +232,9 @@ void print_mode(const Target& target, Printer& out) {
     } else {
         out.line(4, "absent", target.absent_is_null ? "null" : "keep");
     }
+    if (target.mode == Mode::changes) {
+        out.line(4, "truncate", settings::truncates[target.truncates ? 1 : 0]);
+    }
     std::vector<std::string> deleted;
     if (target.deleted) {
         deleted.push_back("when: " + yaml_condition(*target.deleted));

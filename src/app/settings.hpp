@@ -27,9 +27,9 @@ inline constexpr std::array<std::string_view, 7> cassandra{
 inline constexpr std::array<std::string_view, 1> http{"listen"};
 inline constexpr std::array<std::string_view, 8> route{
     "topic", "topics", "topic_pattern", "key", "value", "duplicate_names", "postgres", "cassandra"};
-inline constexpr std::array<std::string_view, 14> target{
-    "table", "tables",      "mode", "key",     "version", "absent", "columns",
-    "each",  "unavailable", "when", "deleted", "ttl",     "create", "evolve"};
+inline constexpr std::array<std::string_view, 15> target{
+    "table",    "tables",      "mode", "key",     "version", "absent", "columns", "each",
+    "truncate", "unavailable", "when", "deleted", "ttl",     "create", "evolve"};
 inline constexpr std::array<std::string_view, 2> create{"sample", "partition_key"};
 inline constexpr std::array<std::string_view, 2> deleted{"when", "column"};
 inline constexpr std::array<std::string_view, 6> column{"from",  "unit",    "encoding",
@@ -40,6 +40,7 @@ inline constexpr std::array<std::string_view, 2> duplicate_names{"refused", "las
 inline constexpr std::array<std::string_view, 7> modes{
     "append", "upsert", "changes", "insert_ignore", "upsert_newer", "update", "delete"};
 inline constexpr std::array<std::string_view, 1> create_words{"true"};
+inline constexpr std::array<std::string_view, 2> truncates{"stop", "apply"};
 inline constexpr std::array<std::string_view, 2> evolutions{"nothing", "add_columns"};
 inline constexpr std::array<std::string_view, 2> absent_values{"keep", "null"};
 inline constexpr std::array<std::string_view, 5> units{"s", "ms", "us", "ns", "days"};

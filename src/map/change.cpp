@@ -59,7 +59,7 @@ Error truncated(const Event& event) {
             .code = {},
             .detail = "the source table was truncated",
             .hint = "truncate the target if it is to follow, then pass over this record with "
-                    "`sluice dlq skip`"};
+                    "`sluice dlq skip`; `truncate: apply` does so by itself in PostgreSQL"};
 }
 
 std::optional<std::string_view> first_name(const Path& path) {
@@ -149,7 +149,11 @@ Result<std::span<const Row>> ChangeMapper::map(const Event& event, const Uuid& t
             SLUICE_TRY(remove(event, topic_id));
             break;
         case Change::truncate:
-            return fail(truncated(event));
+            if (!target_->truncates) {
+                return fail(truncated(event));
+            }
+            rows_.push_back({.target = index_, .op = RowOp::truncate, .cells = {}});
+            break;
         case Change::nothing:
             break;
     }

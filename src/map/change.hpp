@@ -44,7 +44,7 @@ public:
     // absent: what is stored stays.
     //
     // Rejected: another op, no `after`, a key that is not whole, a value that was not sent of a row
-    // that is new. A truncate (t) fails with Action::stop.
+    // that is new. A truncate (t) fails with Action::stop, or is a row where the target truncates.
     Result<std::span<const Row>> map(const Event& event, const Uuid& topic_id);
 
 private:

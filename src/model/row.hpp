@@ -9,10 +9,12 @@
 
 namespace sluice {
 
-enum class RowOp : std::uint8_t { put, del };
+// truncate: all rows that were written before it go; in PostgreSQL only.
+enum class RowOp : std::uint8_t { put, del, truncate };
 
 // The cells stand in the order of the target's columns (see Target in model/target.hpp); a delete
-// has only its key cells filled, the others are absent. Valid until the next record is mapped.
+// has only its key cells filled, the others are absent; a truncate has none. Valid until the next
+// record is mapped.
 struct Row {
     std::uint32_t target = 0;  // Which of the route's targets, counted from 0.
     RowOp op = RowOp::put;

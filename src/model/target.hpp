@@ -120,6 +120,7 @@ struct Target {
     // stays; in `changes` Debezium's where it is not said.
     std::optional<std::string> unavailable;
     std::optional<CreateTable> create;
+    bool truncates = false;     // changes: the source's truncates are applied; else they stop.
     bool adds_columns = false;  // `evolve: add_columns`: for fields that schemas bring.
     // Takes the records that the route's other targets can't, and stands behind them; its rows
     // have the columns of model/dead_letter.hpp.

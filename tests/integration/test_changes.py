@@ -6,7 +6,8 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from servers import ROOT
+from confluent_kafka.admin import NewPartitions
+from servers import ROOT, eventually
 
 SAMPLES = [json.loads(line) for line in (ROOT / "tests/data/debezium.ndjson").read_text().splitlines()]
 UTC = timezone.utc
@@ -131,6 +132,55 @@ def test_what_cant_be_applied_is_a_dead_letter_and_its_neighbours_are_written(sl
     assert len(found) == len(bad)
     for (error,), (_, why) in zip(found, bad, strict=True):
         assert why in error
+
+
+def test_truncates_are_applied_in_their_order(sluice, make_topic, database, people, rng):
+    topic = make_topic(1)
+    log, state = [], {}
+    for n in range(3000):
+        row = {"city": "Rome", "id": rng.randrange(40), "name": f"n{n}", "doc": "x"}
+        op = rng.choices("cdt", (20, 5, 0.2))[0]
+        if op == "t":
+            state.clear()
+            log.append((None, envelope("t")))
+        elif op == "c" or row["id"] not in state:
+            state[row["id"]] = row["name"]
+            log.append((f'{{"id":{row["id"]}}}', envelope("c", None, row)))
+        else:
+            del state[row["id"]]
+            log.append((f'{{"id":{row["id"]}}}', envelope("d", row)))
+    file = sluice.config(topic, follow("postgres", people, "\n      truncate: apply"), database)
+    database.execute(f"INSERT INTO {people} VALUES ('Rome', 900, 'before', 'x')")
+    for first, last in ((0, 2000), (2000, 2001), (2001, 3000)):
+        topic.send_records(log[first:last])
+        sluice.drain_file(file).expect(0)
+    assert dict(database.rows(f"SELECT id, name FROM {people}")) == state
+    sluice.run("reset", "--lane", "postgres", "-c", file, "--yes").expect(0)
+    sluice.drain_file(file).expect(0)
+    assert dict(database.rows(f"SELECT id, name FROM {people}")) == state
+
+
+def test_a_truncate_without_an_order_is_refused(sluice, kafka, make_topic, database, people):
+    file = sluice.config(make_topic(2), follow("postgres", people, "\n      truncate: apply"), database)
+    sluice.drain_file(file).expect(3).has("2 partitions", "`truncate: apply` needs an order", "truncate: stop")
+    topic = make_topic(1)
+    file = sluice.config(topic, follow("postgres", people, "\n      truncate: apply"), database)
+    run = sluice.start("run", "-c", file)
+    topic.send(envelope("c", None, {"city": "Rome", "id": 1, "name": "Ada", "doc": "x"}), key='{"id":1}')
+    eventually(lambda: database.value(f"SELECT count(*) FROM {people}") == 1)
+    kafka.admin.create_partitions([NewPartitions(topic.name, 2)])[topic.name].result(30)
+    run.wait_for("is stopped: .*2 partitions now", 60)
+    run.stop()
+
+
+@pytest.mark.parametrize("before, words", [
+    ("CREATE TABLE child (city text, id int, FOREIGN KEY (city, id) REFERENCES {people})", "child has a foreign key to"),
+    ("REVOKE TRUNCATE ON {people} FROM CURRENT_USER", "lacks TRUNCATE")])
+def test_a_table_that_can_not_be_truncated(sluice, make_topic, database, people, before, words):
+    database.execute(before.format(people=people))
+    file = sluice.config(make_topic(1), follow("postgres", people, "\n      truncate: apply"), database)
+    assert words in sluice.run("check", "-c", file).out
+    sluice.drain_file(file).has(words)
 
 
 def test_a_truncate_stops_until_somebody_passes_over_it(sluice, make_topic, database, keyspace, people):

@@ -151,6 +151,14 @@ TEST_F(ChangeTest, RefusesWhatItCantApply) {
     EXPECT_EQ(truncated.error().detail, "the source table was truncated");
 }
 
+TEST_F(ChangeTest, ATruncateIsAppliedWhereAsked) {
+    Route applies = route(Mode::changes, {"id=value.after.id"}, {"id"}, connect);
+    applies.targets[0].truncates = true;
+    auto by = Mapper::create(applies, 0).value();
+    EXPECT_EQ(mapped(by, id, R"({"op":"t","source":{}})"), "truncate");
+    EXPECT_EQ(mapped(by, id, R"({"after":{"id":1},"op":"c"})"), "put | number 1");
+}
+
 TEST_F(ChangeTest, PathsThatLeadNowhereAreToldAtTheStart) {
     const auto made = Mapper::create(
         route(Mode::changes, {"id=value.after.id", "name=value.name"}, {"id"}, connect), 0);

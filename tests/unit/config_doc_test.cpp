@@ -101,6 +101,7 @@ TEST(ConfigurationDocument, NamesEveryWordThatIsAllowed) {
     names_all(".mode", settings::modes);
     names_all(".absent", settings::absent_values);
     names_all(".evolve", settings::evolutions);
+    names_all(".truncate", settings::truncates);
     names_all(".unit", settings::units);
     names_all(".encoding", settings::encodings);
 }
@@ -131,6 +132,7 @@ TEST(ConfigurationDocument, NamesTheDefaults) {
         {"routes[].<database>.absent", "keep"},
         {"routes[].<database>.create.sample", std::to_string(CreateTable{}.sample)},
         {"routes[].<database>.evolve", "nothing"},
+        {"routes[].<database>.truncate", "stop"},
         {"routes[].<database>.unavailable", std::string(debezium_unavailable)},
     };
     std::map<std::string, std::string> documented;

@@ -145,6 +145,13 @@ const std::vector<Mistake> targets{
     {"deleted_in_append",
      route("  - topic: a\n    postgres: {table: x, deleted: {when: value.gone}}"),
      {"f:6:42: 'routes[1].postgres.deleted.when' has no meaning in mode append"}},
+    {"truncate_in_upsert",
+     route("  - topic: a\n    postgres: {table: x, mode: upsert, key: a, truncate: apply}"),
+     {"f:6:58: 'routes[1].postgres.truncate' has a meaning in mode changes only"}},
+    {"truncate_and_mark",
+     route("  - topic: a\n    postgres: {table: x, mode: changes, truncate: apply, "
+           "deleted: {column: b}}"),
+     {"f:6:76: 'routes[1].postgres.deleted.column' stands beside `truncate: apply`"}},
     {"mark_in_delete",
      route("  - topic: a\n    postgres: {table: x, mode: delete, key: a, deleted: {column: b}}"),
      {"f:6:66: 'routes[1].postgres.deleted.column' has no meaning in mode delete"}},

@@ -99,7 +99,7 @@ protected:
         std::string out;
         for (const Row& row : *rows) {
             out += out.empty() ? "" : "; ";
-            out += row.op == RowOp::put ? "put" : "del";
+            out += row.op == RowOp::put ? "put" : row.op == RowOp::del ? "del" : "truncate";
             for (const Cell& cell : row.cells) {
                 out += " | " + show(cell);
             }

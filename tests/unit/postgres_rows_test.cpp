@@ -101,6 +101,22 @@ std::pair<int, Offset> kept(const FoldedRow& row) {
     return {row.cells[1].bytes.back(), row.offset};
 }
 
+TEST(Folder, ATruncateForgetsWhatCameBefore) {
+    TableRows rows;
+    ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), integer(20)}));
+    ASSERT_TRUE(append(rows, 2, RowOp::truncate, {}));
+    ASSERT_TRUE(append(rows, 3, RowOp::put, {integer(2), integer(11), absent}));
+    const TablePlan table = plan();
+    Folder folder(table);
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+        EXPECT_EQ(folder.truncates(), i > 1);
+        folder.add(0, rows.row(i), rows.rows[i]);
+    }
+    const auto folded = folder.take();
+    ASSERT_EQ(folded.size(), 1U);
+    EXPECT_EQ(folded[0].offset, Offset{3});
+}
+
 TEST(Folder, TheFirstRowStaysInInsertIgnore) {
     TableRows rows;
     ASSERT_TRUE(append(rows, 1, RowOp::put, {integer(1), integer(10), absent}));

@@ -178,7 +178,10 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
         "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
         "AND r.ev_type = '3' AND r.ev_enabled IN ('O', 'A')), "
         "(SELECT min(r.rulename) FROM pg_rewrite r WHERE r.ev_class = c.oid "
-        "AND r.ev_type <> '1' AND r.ev_enabled IN ('O', 'A')) "
+        "AND r.ev_type <> '1' AND r.ev_enabled IN ('O', 'A')), "
+        "has_table_privilege(c.oid, 'TRUNCATE'), "
+        "(SELECT min(f.conrelid::regclass::text) FROM pg_constraint f WHERE f.confrelid = c.oid "
+        "AND f.contype = 'f' AND f.conrelid <> c.oid) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relname = $2 AND CASE $1 WHEN '' THEN pg_table_is_visible(c.oid) "
         "ELSE n.nspname = $1 END",
@@ -203,7 +206,9 @@ Outcome<std::optional<Table>> read_table(Connection& connection, const TableName
                 .may_use_schema = found->boolean(0, 9),
                 .row_security = found->boolean(0, 10),
                 .insert_rule = found->text(0, 11),
-                .write_rule = found->text(0, 12)};
+                .write_rule = found->text(0, 12),
+                .may_truncate = found->boolean(0, 13),
+                .referring = found->text(0, 14)};
     const std::string oid = found->text(0, 0);
     auto columns = read_columns(connection, oid, table, deadline);
     if (!columns) {

@@ -81,6 +81,8 @@ struct Table {
     bool row_security = false;  // Policies apply to our role.
     std::string insert_rule;    // A rule on INSERT that is enabled; mostly none.
     std::string write_rule;     // The same on INSERT, UPDATE or DELETE.
+    bool may_truncate = false;
+    std::string referring;  // A table with a foreign key to it; mostly none.
 
     [[nodiscard]] std::string quoted() const;  // "public"."orders"
     [[nodiscard]] const Column* find(std::string_view column) const;

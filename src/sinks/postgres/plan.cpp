@@ -133,6 +133,13 @@ void check_privileges(const Target& target, const Table& table, Findings& findin
     if (upsert && target.mode != Mode::remove && !table.may_update) missing.push_back("UPDATE");
     const bool deletes = upsert && target.deleted_column.empty();
     if (deletes && !table.may_delete) missing.push_back("DELETE");
+    if (target.truncates && !table.may_truncate) missing.push_back("TRUNCATE");
+    if (target.truncates && !table.referring.empty()) {
+        findings.add({},
+                     "the table " + table.referring + " has a foreign key to " + table.name +
+                         ", which PostgreSQL then does not truncate",
+                     "drop the foreign key, or use `truncate: stop`");
+    }
     if (!table.may_use_schema) {
         findings.add({}, "the role lacks USAGE on the schema of table " + table.quoted(),
                      "GRANT USAGE ON SCHEMA " + quote_identifier(table.schema) + " TO …");

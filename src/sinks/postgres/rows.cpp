@@ -99,7 +99,8 @@ std::size_t Piece::rows() const {
 
 Result<void> append_row(const TablePlan& plan, const Record& record, const Row& row,
                         TableRows& rows) {
-    check(row.cells.size() == plan.columns.size(), "a row has a cell for each column");
+    const bool truncate = row.op == RowOp::truncate;
+    check(truncate || row.cells.size() == plan.columns.size(), "a row has a cell for each column");
     RowRef ref{.begin = static_cast<std::uint32_t>(rows.bytes.size()),
                .op = row.op,
                .has_absent = false,
@@ -161,6 +162,12 @@ bool Folder::is_ignored(const FoldedRow& folded, RowOp op) const {
 }
 
 void Folder::add(std::size_t piece, std::string_view row, const RowRef& ref) {
+    if (ref.op == RowOp::truncate) {
+        rows_.clear();
+        by_key_.clear();
+        truncates_ = true;
+        return;
+    }
     split_row(row, cells_);
     std::string key;
     for (std::size_t i = 0; i < plan_.key_size; ++i) {

@@ -90,12 +90,14 @@ struct FoldedRow {
 // Rows of several pieces, in their order, down to one a key. Later cells win, absent ones leave
 // what an earlier record of the batch said; in insert_ignore the first row stays, in upsert_newer
 // the one with the greatest version, of equal ones the first. Sorted by key, so that two writers
-// lock in one order.
+// lock in one order. A truncate forgets what came before it.
 class Folder {
 public:
     explicit Folder(const TablePlan& plan) : plan_(plan) {}
     void add(std::size_t piece, std::string_view row, const RowRef& ref);
     [[nodiscard]] std::vector<FoldedRow> take();
+    // The table is emptied before the rows are written.
+    [[nodiscard]] bool truncates() const { return truncates_; }
 
 private:
     // Whether the row of cells_ changes nothing that `folded` leaves.
@@ -105,6 +107,7 @@ private:
     std::vector<FoldedRow> rows_;
     std::unordered_map<std::string, std::size_t> by_key_;
     std::vector<EncodedCell> cells_;
+    bool truncates_ = false;
 };
 
 }  // namespace sluice::postgres

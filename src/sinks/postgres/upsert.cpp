@@ -244,6 +244,12 @@ Counted upsert(Connection& connection, const Batch& batch, const std::vector<Sli
             folder.add(slice.piece, rows.row(i), rows.rows[i]);
         }
     }
+    if (folder.truncates()) {
+        auto emptied = run(connection, "TRUNCATE " + plan.quoted, deadline);
+        if (!emptied) {
+            return emptied;
+        }
+    }
     return Upserter(connection, plan, deadline).write(folder.take());
 }
 
